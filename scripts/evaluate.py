@@ -15,6 +15,7 @@ Files of --folder that cannot be read are listed and left out (exit code 2).
 import argparse
 import shlex
 import sys
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -186,8 +187,9 @@ def run_folders(options: argparse.Namespace) -> bool:
     for model in models:
         check_labels(model, utterances)
     references = {model: own_references(model, utterances, options) for model in models}
-    tables, failed = predict_folders(models, utterances, references)
+    tables, failed, notes = predict_folders(models, utterances, references)
     print_listed("could not be read", failed)
+    print_listed("read with a note", notes)
     if len(failed) == len(utterances):
         raise AudioError("No recording of --folder can be read: repair the files, or give another folder.")
     for name, model, predictions in zip(names, models, tables, strict=True):
@@ -223,13 +225,14 @@ def own_references(model: SERModel, utterances: Sequence[Utterance], options: ar
 
 def predict_folders(
     models: Sequence[SERModel], utterances: Sequence[Utterance], references: Mapping[SERModel, OwnReferences]
-) -> tuple[list[PredictionTable], dict[str, str]]:
-    """Predictions of each model, and the files that cannot be read, with the reasons.
+) -> tuple[list[PredictionTable], dict[str, str], dict[str, str]]:
+    """Predictions of each model, the files that cannot be read, with the reasons, and the notes on others.
 
     Args:
         references: of each model.
     """
     failed: dict[str, str] = {}
+    notes: defaultdict[str, list[str]] = defaultdict(list)
     with clip_bar("folder", len(utterances)) as show:
         tables = predict_utterances_per_model(
             models,
@@ -238,8 +241,9 @@ def predict_folders(
             # a speaker has a hyphen in its name, a corpus has none
             reference=lambda m, utterance: references[m].get(utterance.speaker) or references[m].get(utterance.corpus),
             unreadable=lambda utterance, error: failed.update({str(utterance.path): str(error)}),
+            noted=lambda utterance, note: notes[str(utterance.path)].append(note),
         )
-    return tables, failed
+    return tables, failed, {path: " ".join(of_file) for path, of_file in notes.items()}
 
 
 def trained_on(checkpoint: str, utterances: Sequence[Utterance]) -> list[Utterance]:

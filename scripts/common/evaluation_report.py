@@ -32,7 +32,8 @@ def print_metrics(metrics: Metrics) -> None:
         print(f"{when:>6} temperature: ECE {c.ece:.3f}, NLL {c.nll:.3f}, Brier {c.brier:.3f}, AURC {c.aurc:.3f}")
     if v := metrics.votes:
         print(f"against the listeners' votes: {v.nll:.3f} nats, at best {v.entropy_floor:.3f} ({v.n_clips} clips)")
-    print(f"coverage {100 * metrics.coverage:.1f} %, accuracy on these {100 * metrics.accuracy_when_answered:.1f} %")
+    on_these = f", accuracy on these {100 * metrics.accuracy_when_answered:.1f} %" if metrics.coverage else ""
+    print(f"coverage {100 * metrics.coverage:.1f} %{on_these}")
 
 
 def score_rows(metrics: Metrics) -> Iterator[tuple[str, ...]]:

@@ -7,7 +7,15 @@ from collections.abc import Container, Iterable, Mapping
 from itertools import islice
 from pathlib import Path
 
-from ser_core.data import UNKNOWN_EMOTION, CorporaListing, CorpusError, Utterance, emotion_word, read_folder
+from ser_core.data import (
+    UNKNOWN_EMOTION,
+    CorporaListing,
+    CorpusError,
+    Utterance,
+    content_digest,
+    emotion_word,
+    read_folder,
+)
 from ser_core.labels import EMOTIONS
 
 MAX_LISTED = 20  # names with the same reason
@@ -74,6 +82,7 @@ def read_folders(options: argparse.Namespace) -> list[Utterance]:
     for path in options.folder:
         listing = read_folder(path, words)
         print_left_out(path, listing)
+        print_copies(path, listing.utterances)
         new = {utterance.path.resolve(): utterance for utterance in listing.utterances}
         if again := sorted(found.keys() & new.keys()):
             raise CorpusError(f"Recordings of two --folder: {len(again)} ({again[0]}). Name each folder once.")
@@ -107,6 +116,31 @@ def print_left_out(path: Path, listing: CorporaListing) -> None:
         print(f"{path.name}: {n} left out, {reason}: {first[reason]}{'' if n == 1 else ', ...'}", file=sys.stderr)
     if any(reason.startswith(UNKNOWN_EMOTION) for reason in first):
         print(f"To use them, map their words: --map WORD=EMOTION ({', '.join(EMOTIONS)})", file=sys.stderr)
+
+
+def print_copies(path: Path, utterances: Iterable[Utterance]) -> None:
+    """How many recordings have the content of another, with its labels and with others, and the first of each."""
+    by_content: dict[tuple[str, int], list[Utterance]] = {}
+    for utterance in utterances:
+        by_content.setdefault((content_digest(utterance.id), utterance.path.stat().st_size), []).append(utterance)
+    alike: list[tuple[Utterance, Utterance]] = []
+    contrary: list[tuple[Utterance, Utterance]] = []
+    for first, *copies in by_content.values():
+        for copy in copies:
+            same = (copy.emotion, copy.speaker) == (first.emotion, first.speaker)
+            (alike if same else contrary).append((first, copy))
+    for pairs, what in (
+        (alike, "copies of others, and count again"),
+        (contrary, "copies of others with other labels, and count with both"),
+    ):
+        if pairs:
+            names = [own_name(utterance) for utterance in pairs[0]]
+            print(f"{path.name}: {len(pairs)} recordings are {what}: {' = '.join(names)}", file=sys.stderr)
+
+
+def own_name(utterance: Utterance) -> str:
+    """The name of a recording of one's own, as its table or folder has it."""
+    return utterance.id.split("/", 3)[3].rpartition("#")[0]
 
 
 def print_listed(title: str, entries: Mapping[str, str]) -> None:

@@ -91,15 +91,19 @@ def load_audio(file: AudioFile, sample_rate: int = SAMPLE_RATE) -> np.ndarray:
         sample_rate: of the result, in Hz.
 
     Returns:
-        Mono float32 in [-1, 1], shape = (n_samples,). Skipped or repaired parts are reported by `warnings.warn`.
+        Mono float32 in [-1, 1], shape = (n_samples,). Skipped or repaired parts are reported by `warnings.warn`,
+            with the path, where one is given.
 
     Raises:
         AudioError: the file cannot be used; the message names the cause and the cure.
         ValueError: a sample rate that no recording has.
     """
     recording = read_audio(file, sample_rate)
+    name = (
+        f"{file}: " if isinstance(file, str | Path) else ""
+    )  # or a second file with the same note would be unheard of
     for note in recording.notes:
-        warnings.warn(note, stacklevel=2)
+        warnings.warn(name + note, stacklevel=2)
     return recording.waveform
 
 

@@ -1,10 +1,11 @@
 """Evaluation of models: the predictions of the app, scored per corpus and pooled."""
 
+import warnings
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from ser_core.audio import AudioError, load_audio, speech_segments
+from ser_core.audio import AudioError, read_audio, speech_segments
 from ser_core.data import Utterance
 from ser_core.evaluation.scoring.metrics import Metrics, compute_metrics
 from ser_core.evaluation.scoring.predictions import PredictionTable
@@ -16,6 +17,11 @@ from ser_core.models import SERModel, functionals_cache
 def stop_at_unreadable(utterance: Utterance, error: AudioError) -> None:
     """Raises an AudioError that names the file."""
     raise AudioError(f"{utterance.path}: {error}") from None
+
+
+def warn_of_note(utterance: Utterance, note: str) -> None:
+    """Warns with the name of the file."""
+    warnings.warn(f"{utterance.path}: {note}", stacklevel=3)
 
 
 def predict_utterances(
@@ -32,6 +38,7 @@ def predict_utterances_per_model(
     degrade: Callable[[np.ndarray, Utterance], np.ndarray] = lambda waveform, utterance: waveform,
     reference: Callable[[SERModel, Utterance], Reference | None] = lambda model, utterance: None,
     unreadable: Callable[[Utterance, AudioError], None] = stop_at_unreadable,
+    noted: Callable[[Utterance, str], None] = warn_of_note,
 ) -> list[PredictionTable]:
     """Predictions of every model for every utterance; each recording is decoded once for all models.
 
@@ -40,6 +47,7 @@ def predict_utterances_per_model(
         degrade: applied to each waveform before prediction.
         reference: for a model and an utterance, see predict.
         unreadable: called with each recording that cannot be read; if it raises nothing, the tables lack the recording.
+        noted: called with each note on a recording: what was left out or changed as it was read.
 
     Raises:
         AudioError: from `unreadable`; by default nothing is skipped.
@@ -47,11 +55,14 @@ def predict_utterances_per_model(
     predictions, read = [], []
     for n_done, utterance in enumerate(utterances, 1):
         try:
-            waveform = degrade(load_audio(utterance.path), utterance)
+            recording = read_audio(utterance.path)
+            waveform = degrade(recording.waveform, utterance)
         except AudioError as error:
             unreadable(utterance, error)
             progress(n_done)
             continue
+        for note in recording.notes:
+            noted(utterance, note)
         speech = speech_segments(waveform)
         with functionals_cache():
             predictions.append([predict(model, waveform, speech, reference(model, utterance)) for model in models])

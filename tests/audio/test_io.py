@@ -159,10 +159,14 @@ def test_paths_bytes_files_and_pipes_give_the_same(tmp_path):
             np.testing.assert_array_equal(load_audio(source), expected)
 
 
-def test_load_audio_warns_of_repairs():
+def test_load_audio_warns_of_repairs(tmp_path):
     content = wav(tone(1.0, SAMPLE_RATE))
-    with pytest.warns(UserWarning, match="ends early"):
+    with pytest.warns(UserWarning, match="^The file ends early"):
         load_audio(content[: len(content) // 2])
+    (tmp_path / "a.wav").write_bytes(content[: len(content) // 2])
+    for path in (tmp_path / "a.wav", str(tmp_path / "a.wav")):
+        with pytest.warns(UserWarning, match=rf"^{path}: The file ends early"):
+            load_audio(path)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         load_audio(content)

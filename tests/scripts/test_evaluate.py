@@ -13,7 +13,7 @@ from scripts import evaluate
 from scripts.common.evaluation_report import score_rows
 from scripts.common.folders import print_listed
 from scripts.result_blocks.text import percent
-from ser_core.audio.io import load_audio
+from ser_core.audio.io import read_audio
 from ser_core.data.protocols import files as protocols
 from ser_core.data.protocols.splits import protocol_split
 from ser_core.evaluation import evaluator, results
@@ -81,7 +81,7 @@ def test_evaluate_names_a_recorded_figure_that_is_no_longer_measured(run_evaluat
 
 def test_models_share_the_decoding_of_a_recording(run_evaluate, workbench, monkeypatch):
     decoded = []
-    monkeypatch.setattr(evaluator, "load_audio", lambda path: decoded.append(path) or load_audio(path))
+    monkeypatch.setattr(evaluator, "read_audio", lambda path: decoded.append(path) or read_audio(path))
     assert run_evaluate("all", "--write")[0] == 0
     assert len(decoded) == 12 and {p.stem for p in results.list_results()} == {"small", "other"}
     code, out, _ = run_evaluate("small", "other")

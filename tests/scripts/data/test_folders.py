@@ -5,7 +5,9 @@ import re
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
 from scripts import evaluate, export_embeddings, prepare_corpora, train
 from ser_core.audio.folders import walk_files
@@ -13,6 +15,7 @@ from ser_core.audio.io import load_audio
 from ser_core.data.audio_store.reading import AudioStore
 from ser_core.data.folders import content_digest, read_folder
 from ser_core.data.protocols.splits import protocol_split
+from ser_core.evaluation.evaluator import predict_utterances
 from ser_core.evaluation.speaker_adaptation import corpus_references, speaker_references
 from ser_core.inference.archive.speakers import draw_clips, speaker_function
 from ser_core.inference.enrolment import collection_reference, speaker_reference
@@ -128,6 +131,25 @@ def test_unreadable_files_are_listed_and_left_out(office, checkpoints, capsys, t
         path.write_text("no sound")
     assert evaluate.main(["small", *with_folder(office, "joy=happy"), *together]) == 2
     assert "repair" in capsys.readouterr().err
+
+
+def test_notes_name_their_files(office, checkpoints, capsys):
+    rows = np.random.default_rng(0).normal(0, 0.1, 16_000)
+    path = office / "Ann" / "sad" / "a.wav"
+    soundfile.write(path, np.stack([rows, -rows], 1), 16_000)
+    assert evaluate.main(["small", *with_folder(office)]) == 0
+    assert re.search(rf"read with a note: 1\n  {path}: The channels cancelled", capsys.readouterr().out)
+    with pytest.warns(UserWarning, match=rf"^{path}: The channels cancelled"):
+        predict_utterances(load_model("small"), [u for u in read_folder(office).utterances if u.path == path])
+
+
+def test_copies_of_a_recording_are_named(office, checkpoints, capsys):
+    shutil.copy(office / "Ann" / "sad" / "a.wav", office / "Ann" / "sad" / "b.wav")
+    shutil.copy(office / "Bob" / "sad" / "a.wav", office / "Bob" / "angry" / "b.wav")
+    assert evaluate.main(["small", *with_folder(office)]) == 0
+    err = capsys.readouterr().err
+    assert "office: 1 recordings are copies of others, and count again: Ann/sad/a.wav = Ann/sad/b.wav\n" in err
+    assert "other labels, and count with both: Bob/angry/b.wav = Bob/sad/a.wav\n" in err
 
 
 def test_unreadable_files_are_named_by_what_needs_them_decoded(office, corpora, atlas_folder, capsys):
