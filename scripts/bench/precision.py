@@ -13,7 +13,7 @@ import numpy as np
 from scripts.common.tables import clip_bar, print_table
 from ser_core import paths
 from ser_core.audio import AUDIO_SUFFIXES, load_audio
-from ser_core.data import PROTOCOLS, CorpusError, ProtocolError
+from ser_core.data import PROTOCOLS, CorpusError, ProtocolError, protocol_folds
 from ser_core.evaluation import compute_metrics, predict_utterances_per_model, read_test_part
 from ser_core.inference import predict, predict_batch
 from ser_core.models import CheckpointError, SERModel, load_model, use_float32
@@ -34,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", nargs="?", default="whisper")
     parser.add_argument("--protocol", choices=PROTOCOLS, default="speaker-independent-8")
-    parser.add_argument("--fold", default="0", help="of which the test part is used")
+    parser.add_argument("--fold", help="of which the test part is used; default: the first")
     parser.add_argument("--batch", action="store_true", help="predict against predict_batch, on the samples")
     options = parser.parse_args(arguments)
     try:
@@ -43,7 +43,8 @@ def main(arguments: list[str] | None = None) -> int:
         if options.batch:
             print_batch_differences(models)
             return 0
-        utterances, _ = read_test_part(options.protocol, options.fold, complete=False)
+        fold = options.fold or next(iter(protocol_folds(options.protocol)), None)
+        utterances, _ = read_test_part(options.protocol, fold, complete=False)
     except (CheckpointError, CorpusError, ProtocolError) as error:
         print(error, file=sys.stderr)
         return 2

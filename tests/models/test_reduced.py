@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import nn
 
+from ser_core.models.registry import build_model
 from ser_core.models.zoo import reduced
-from ser_core.models.zoo.layers import MaskedConv, fold_batch_norms
+from ser_core.models.zoo.layers import FoldableConv, MaskedConv, fold_batch_norms
 from ser_core.models.zoo.reduced import BF16, INT8, Bf16Conv1d, Bf16Linear, Int8Linear, project, use_float32
 
 
@@ -139,3 +140,15 @@ def test_a_processor_without_the_instructions_is_told_once(monkeypatch, caplog, 
         assert torch.equal(rounded(x), exact(x)) == lacks
     assert len(caplog.records) == bool(missing) and all(name in caplog.text for name in missing)
     reduced.missing_instructions.cache_clear()
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize(
+    ("name", "rounds"),
+    [("prosonet", True), ("resonet-no-gru", True), ("resonet-no-residual", False), ("cnn-lstm", False)],
+)
+def test_only_convolutions_with_a_path_around_them_are_rounded(name, rounds):
+    model = build_model(name).eval()
+    fold_batch_norms(model)
+    convolutions = [layer for layer in model.modules() if isinstance(layer, FoldableConv)]
+    assert {layer.rounds(torch.zeros(1)) for layer in convolutions} == {rounds}

@@ -9,6 +9,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from ser_core.models.base import ModelConfig, SpectrogramModel, unpadded_lengths
 from ser_core.models.zoo.layers import MaskedConv, column_mask, dense_layers, halve_lengths, mean_over_clip
+from ser_core.models.zoo.reduced import use_float32
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class CNN(SpectrogramModel):
         self.convolutions = nn.ModuleList(
             MaskedConv(n_in, n_out) for n_in, n_out in zip(sizes[:-1], config.channels, strict=True)
         )
+        use_float32(self)  # without residual paths roundings add up, and these layers are small
         self.pool = nn.MaxPool2d(2, ceil_mode=True)
         if config.lstm_units:
             self.lstm = nn.LSTM(config.channels[-1], config.lstm_units, batch_first=True)
@@ -47,7 +49,7 @@ class CNN(SpectrogramModel):
             n_frames = halve_lengths(n_frames)
         if not self.config.lstm_units:
             return self.embedding(mean_over_clip(x, n_frames))
-        steps = x.float().mean(2).transpose(1, 2)
+        steps = x.mean(2).transpose(1, 2)
         packed = pack_padded_sequence(steps, n_frames.cpu(), batch_first=True, enforce_sorted=False)
         states, _ = pad_packed_sequence(self.lstm(packed)[0], batch_first=True)
         last = (n_frames - 1)[:, None, None].expand(-1, 1, states.shape[2])

@@ -19,6 +19,7 @@ from ser_core.audio import frame_mask
 from ser_core.models.base import ModelConfig, SpectrogramModel, Weight
 from ser_core.models.errors import first_line
 from ser_core.models.zoo.layers import MaskedConv, column_mask
+from ser_core.models.zoo.reduced import use_float32
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,8 @@ class ResoNet(SpectrogramModel):
                 zip(sizes[:-1], config.channels, config.halve_time, strict=True)
             )
         )
+        if not config.residual_blocks:
+            use_float32(self)  # roundings of plain convolutions add up: SAVEE lost two points
         width = config.channels[-1]
         if config.recurrent:
             self.gru = nn.GRU(width, width // 2, bidirectional=True, batch_first=True)
