@@ -21,7 +21,7 @@ from ser_core.data.protocols.files import (
     write_protocol,
 )
 from ser_core.data.protocols.folds import speaker_independent_fold
-from ser_core.data.protocols.splits import protocol_split
+from ser_core.data.protocols.splits import protocol_split, training_speakers
 from ser_core.data.utterances import ALL_SPEECH_CORPORA, OTHER_LANGUAGE_CORPORA, SPEECH_CORPORA, Utterance
 from ser_core.labels import COMMON_EMOTIONS
 
@@ -131,6 +131,12 @@ def test_development_speakers_come_from_the_training_folds(subtests):
             dev = speakers(protocol_split("speaker-independent", fold).dev)
             assert Counter(name.split("-")[0] for name in dev) == {"ravdess": 2, "crema_d": 6}
             assert str(fold) not in {ENGLISH[i]["fold"] for i in protocol_split("speaker-independent", fold).dev}
+
+
+def test_development_speakers_are_no_unseen_speakers():
+    parts = protocol_split("speaker-independent", "0")
+    known = training_speakers("speaker-independent", "0")
+    assert known == speakers(parts.train + parts.dev) and not known & speakers(parts.test)
 
 
 def test_resonet_sizes_and_speakers():
