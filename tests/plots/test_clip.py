@@ -19,6 +19,7 @@ from ser_core.plots.clip.spectrogram import MAX_IMAGE_COLUMNS, spectrogram, wave
 from ser_core.plots.clip.trajectory import trajectory_lines
 from ser_core.plots.curves import (
     class_score_radar,
+    experiment_dots,
     learning_curves,
     pareto_dots,
     precision_recall_lines,
@@ -38,6 +39,7 @@ from ser_core.plots.heatmaps import (
 from ser_core.plots.model_style import FIRST_MODELS, model_style
 from ser_core.plots.plane import arousal_valence_plane
 from ser_core.plots.style import LEGEND_LINE, emotion_label, format_duration, format_time, text_colour_on
+from ser_core.training.experiments import Experiment
 from tests.make_results import three_results
 
 SAMPLE_RATE = 16_000
@@ -379,8 +381,29 @@ def test_runs_of_different_length_share_an_axis():
     assert one.line.color != other.line.color and one.marker.symbol != other.marker.symbol
 
 
+def test_the_best_experiments_of_their_kind_are_filled():
+    made = [
+        Experiment("q", model, "p", "0", 8, 0, {}, {"savee": uar, "tess": 0.5}, 1.0, kept)
+        for model, uar, kept in (("a", 0.4, False), ("b", 0.3, True), ("a", 0.6, True))
+    ]
+    first, second = experiment_dots(made).data
+    assert (first.name, [*first.x], [*first.y]) == ("a", [1, 3], [pytest.approx(0.45), pytest.approx(0.55)])
+    assert [*first.marker.color] == ["rgba(0,0,0,0)", first.marker.line.color] and [*second.x] == [2]
+
+
 def test_no_model_is_certain():
     assert [format_probability(p) for p in (0.0, 0.994, 0.995, 1.0)] == ["0%", "99%", ">99%", ">99%"]
+
+
+def test_the_plane_has_valence_to_the_right_and_arousal_upwards():
+    own, other, trail = np.array([0.4, -0.3]), np.array([[0.1, 0.2]]), np.array([[0.5, -0.1], [0.6, -0.2]])
+    figure = arousal_valence_plane(own, "sad", other, ["fear"], trail)
+    dots, names, line, symbol = figure.data
+    assert "valence" in figure.layout.xaxis.title.text and "arousal" in figure.layout.yaxis.title.text
+    assert (dots.name, *dots.x, *dots.y) == ("fear", 0.2, 0.1) and (*symbol.x, *symbol.y) == (-0.3, 0.4)
+    assert (*line.x, *line.y) == (-0.1, -0.2, 0.5, 0.6) and symbol.marker.color == EMOTION_STYLES["sad"].colour
+    places = {text: (y, x) for text, x, y in zip(names.text, names.x, names.y, strict=True)}
+    assert places == {emotion_label(name): place for name, place in AROUSAL_VALENCE.items()}
 
 
 def test_the_name_that_the_prediction_would_cover_makes_room():

@@ -51,6 +51,7 @@ def test_two_clips_begin_with_their_speech():
     assert [image.x for image in figure.layout.images] == [0.0, -0.5]
     pitch = [trace for trace in figure.data if trace.name]
     assert [2 ** np.nanmean(trace.y) for trace in pitch] == pytest.approx([150, 200], rel=0.03)
+    assert [trace.x[~np.isnan(trace.y)][0] for trace in pitch] == pytest.approx([0, 0], abs=0.1)
     assert figure.layout.xaxis.range == pytest.approx((-0.5, 0.6))
 
 
