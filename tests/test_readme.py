@@ -145,7 +145,8 @@ def test_the_trajectory_example_runs(checkpoints, new_model, monkeypatch, capsys
     save_model(new_model(), checkpoints / DEFAULT_MODEL, "resonet", Calibration(), {})
     monkeypatch.chdir(ROOT)
     exec(re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "python.md").read_text(), re.S)[0], {})
-    assert all(line.split()[2] in EMOTIONS for line in capsys.readouterr().out.splitlines())
+    printed = capsys.readouterr().out.splitlines()
+    assert printed and all(line.split()[2] in EMOTIONS for line in printed)
 
 
 def test_the_names_of_the_glossary_are_in_the_code():

@@ -192,7 +192,7 @@ def test_short_clips_have_no_loudness(subtests):
     for n_samples in [0, 1, 320, 1_600, 6_399]:
         with subtests.test(n_samples=n_samples):
             assert measure_quality(np.full(n_samples, 0.1, np.float32)).level_lufs is None
-            assert measure_quality(np.full(6_400, 0.1, np.float32)).level_lufs is not None
+    assert measure_quality(np.full(6_400, 0.1, np.float32)).level_lufs is not None
 
 
 # --- clipping ------------------------------------------------------------------------------------------------------

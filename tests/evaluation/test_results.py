@@ -154,6 +154,7 @@ def test_a_full_disk_leaves_the_file_that_was_there(result, tmp_path, monkeypatc
 @pytest.mark.shipped
 def test_the_committed_results(subtests):
     """Each holds every clip of its test part, follows from its own answers, and says whether it leaks."""
+    assert list_results()
     for path in list_results():
         with subtests.test(path=path):
             result = load_result(path)

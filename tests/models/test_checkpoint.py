@@ -35,10 +35,6 @@ def waveform() -> torch.Tensor:
     return 0.1 * torch.randn(2, 20_000, generator=torch.Generator().manual_seed(0))
 
 
-def edit(path, **changes) -> None:
-    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
-
-
 # --- there and back --------------------------------------------------------------------------------------------------
 
 

@@ -20,6 +20,7 @@ def open_cards() -> AppTest:
 @pytest.mark.shipped
 def test_every_shipped_card_is_shown(subtests):
     page = open_cards()
+    assert page.selectbox(key="model").options == list(available_models())
     for name in available_models():
         with subtests.test(name=name):
             page.selectbox(key="model").set_value(name).run()
