@@ -38,7 +38,7 @@ from ser_core.plots.heatmaps import (
 )
 from ser_core.plots.model_style import FIRST_MODELS, model_style
 from ser_core.plots.plane import arousal_valence_plane
-from ser_core.plots.style import LEGEND_LINE, emotion_label, format_duration, format_time, text_colour_on
+from ser_core.plots.style import GREY, LEGEND_LINE, emotion_label, format_duration, format_time, text_colour_on
 from ser_core.training.experiments import Experiment
 from tests.make_results import three_results
 
@@ -309,6 +309,8 @@ def test_reliability_is_drawn_where_there_are_clips():
     assert line.x.tolist() == [0.5, 0.9] and line.y.tolist() == [0.4, 1.0] and line.customdata.tolist() == [30, 10]
     assert line.marker.size[0] > line.marker.size[1] and line.name == "after, ECE 0.100"
     assert tuple(diagonal.x) == tuple(diagonal.y) == (0, 1)
+    _, before, after = reliability_diagram({"before": bins, "after": bins}, "prosonet").data
+    assert (before.line.color, after.line.color) == (GREY, model_style("prosonet").colour)
 
 
 def test_pareto_optimal_models_are_joined():
