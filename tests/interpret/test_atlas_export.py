@@ -10,6 +10,7 @@ from ser_core.data.audio_store.reading import AudioStore
 from ser_core.data.protocols.files import ProtocolError
 from ser_core.inference.forward import clip_windows
 from ser_core.interpret import atlas_export
+from ser_core.interpret.atlas import training_distances
 from ser_core.interpret.atlas_export import add_maps, export_atlas
 from ser_core.interpret.projection import ProjectionConfig
 
@@ -37,6 +38,14 @@ def test_outputs_of_another_calibration_are_not_taken(atlas_folder, checkpoints)
     values = json.loads(config.read_text())
     config.write_text(json.dumps(values | {"calibration": {"temperature": 4.0, "min_confidence": 0.0}}))
     assert (export_atlas("small", AudioStore()).confidence < before.confidence).all()
+
+
+def test_distances_are_from_the_training_clips(atlas_folder):
+    found = export_atlas("small", AudioStore())
+    training = found.embeddings[found.column("part") == "training"]
+    expected = training_distances(training, found.embeddings, np.ones(len(found.ids), int))  # a window each
+    assert 0 < len(training) < len(found.ids)
+    np.testing.assert_allclose(found.distances, expected, rtol=0.1)  # in half precision
 
 
 def test_an_interrupted_export_goes_on(atlas_folder, monkeypatch):

@@ -12,12 +12,13 @@ def blob(x: float, y: float, n: int) -> np.ndarray:
 
 
 def test_islands_are_named_by_what_prevails_in_each():
-    points = np.concatenate([blob(0, 0, 300), blob(5, 5, 200)])
+    points = np.concatenate([blob(0, 0, 300), blob(5, 8, 200)])
     corpora = ["one"] * 300 + ["two"] * 200
     labels = ["sad"] * 280 + ["angry"] * 20 + ["sad"] * 100 + ["angry"] * 100
     first, second = map_clusters(points, corpora, labels)
     assert (first.n_points, first.names, second.names) == (300, ("one", "sad"), ("two", ""))
     assert abs(first.place[0]) < 0.1 and 0 < first.place[1] < 0.6
+    assert abs(second.place[0] - 5) < 0.1 and 8 < second.place[1] < 8.6
 
 
 def test_groups_of_a_large_mixed_cluster_are_named_where_they_are_dense():

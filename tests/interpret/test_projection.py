@@ -163,6 +163,15 @@ def test_a_perfect_map_and_a_shuffled_one():
     assert shuffled.purity_map == pytest.approx(1 / N_CLUSTERS, abs=0.05)
 
 
+def test_a_map_that_lays_two_clusters_on_each_other_is_continuous_and_not_trustworthy():
+    flat, cluster = np.random.default_rng(0).normal(size=(N_POINTS, 2)), np.repeat([0, 1], N_POINTS // 2)
+    apart = flat + 100 * cluster[:, None]
+    found = map_quality(apart, flat, cluster.astype(str), (np.arange(N_POINTS) % 3).astype(str))
+    assert found.continuity > 0.9 and found.trustworthiness < 0.8
+    assert found.purity_embedding == 1 and found.purity_map == pytest.approx(1 / 2, abs=0.05)
+    assert found.same_corpus == pytest.approx(1 / 3, abs=0.05)
+
+
 def test_purity_is_the_share_of_neighbours_with_the_same_label():
     line = np.arange(40.0)[:, None]
     alternating = np.array(["a", "b"] * 20)
