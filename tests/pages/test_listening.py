@@ -10,7 +10,6 @@ from streamlit.testing.v1 import AppTest
 from pages.learn.listening import state
 from pages.learn.listening.round import TITLE
 from pages.learn.listening.state import PERSON, Guess, ListeningState
-from pages.ui import results
 from pages.ui.samples import voices
 from ser_core.data.protocols.splits import ProtocolSplit, protocol_split
 from ser_core.inference.model_cache import unload_models
@@ -28,18 +27,16 @@ def open_test() -> AppTest:
 
 
 @pytest.fixture
-def page(checkpoints, monkeypatch, tmp_path) -> AppTest:
+def page(checkpoints, no_corpora, monkeypatch, tmp_path) -> AppTest:
     """Two models that were measured on fold 0, and recordings of one actor in its test part and one in training."""
     for name, fold in (("small", "0"), ("other", "1")):
         metrics = {"protocol": "speaker-independent", "fold": fold, "corpora": {}}
         (checkpoints / name / "metrics.json").write_text(json.dumps(metrics))
     monkeypatch.setenv("SER_CORPORA", str(write_crema_d(tmp_path / "corpora", (UNSEEN, SEEN), ("DFA",))))
-    results.utterances.clear()
     unload_models()
     page = open_test()
     page.run().multiselect(key="rivals").set_value(["small"]).run()
     yield page
-    results.utterances.clear()
     unload_models()
 
 
@@ -183,9 +180,7 @@ def test_a_recording_that_is_taken_away_is_named_and_the_test_goes_on(page, gues
     assert not page.exception and page.button(key="guess-sad")
 
 
-def test_without_corpora_the_real_voices_of_the_program_are_asked(checkpoints, monkeypatch):
-    monkeypatch.delenv("SER_CORPORA", raising=False)
-    results.utterances.clear()
+def test_without_corpora_the_real_voices_of_the_program_are_asked(checkpoints, no_corpora):
     metrics = {"protocol": "speaker-independent", "fold": "0", "corpora": {}}
     (checkpoints / "small" / "metrics.json").write_text(json.dumps(metrics))
     unload_models()
@@ -197,9 +192,7 @@ def test_without_corpora_the_real_voices_of_the_program_are_asked(checkpoints, m
     assert page.success and not page.exception
 
 
-def test_without_recordings_samples_are_asked_and_nobody_is_called_right(checkpoints, monkeypatch):
-    monkeypatch.delenv("SER_CORPORA", raising=False)
-    results.utterances.clear()
+def test_without_recordings_samples_are_asked_and_nobody_is_called_right(checkpoints, no_corpora):
     page = open_test().run()
     assert not page.exception and "SER_CORPORA" in page.info[0].value
     (rival,) = page.multiselect(key="rivals").value

@@ -206,9 +206,7 @@ def test_several_models_stand_side_by_side_and_together(page):
     assert 0 <= line["disagreement"] <= 1 and 0 < line[f"{ENSEMBLE_NAME}, confidence"] <= 1
 
 
-def test_deleting_erases_the_uploads_on_the_server_too(page, monkeypatch):
-    erased = []
-    monkeypatch.setattr(MemoryUploadedFileManager, "remove_file", lambda self, session, file: erased.append(file))
+def test_deleting_erases_the_uploads_on_the_server_too(page, erased):
     choose(page, ("a.ogg", SPEECH), ("b.ogg", SPEECH))
     files = set(session_of(page).page(UploadState).uploaded)
     page.button(key="delete-batch").click().run()

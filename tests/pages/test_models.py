@@ -28,9 +28,7 @@ SHIPPED = sorted({path.parent.name for path in list_results()})
 
 
 @pytest.fixture
-def page(monkeypatch) -> AppTest:
-    monkeypatch.delenv("SER_CORPORA", raising=False)
-    results.utterances.clear()
+def page(no_corpora) -> AppTest:
     page = open_page("models")
     page.query_params["show"] = "Ranking"
     return page

@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 from pages.learn.listening.state import Guess, ListeningState
 from pages.many_files.state import UploadState
 from pages.settings import view
-from pages.ui import model_picker, results
+from pages.ui import model_picker
 from pages.ui.session import UploadedSource
 from pages.workspace.map.takes import VoiceState
 from ser_core.data.feedback import Feedback, read_feedback, save_feedback
@@ -25,15 +25,11 @@ SPEECH = Path("assets/samples/low_slow.ogg").read_bytes()
 
 
 @pytest.fixture
-def page(checkpoints, monkeypatch, tmp_path) -> AppTest:
+def page(checkpoints, no_corpora, monkeypatch, tmp_path) -> AppTest:
     """With two small models, no corpora, and nothing decoded."""
-    monkeypatch.delenv("SER_CORPORA", raising=False)
     monkeypatch.setenv("SER_CACHE", str(tmp_path / "cache"))
-    results.utterances.clear()
     unload_models()
-    page = open_page("settings")
-    yield page
-    results.utterances.clear()
+    return open_page("settings")
 
 
 def keys(page: AppTest) -> set[str]:

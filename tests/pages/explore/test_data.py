@@ -14,16 +14,9 @@ from tests.make_page import texts
 
 
 @pytest.fixture
-def open_page(monkeypatch):
+def open_page(no_corpora):
     """A function that opens one page, without corpora unless they are set afterwards."""
-    monkeypatch.delenv("SER_CORPORA", raising=False)
-    results.utterances.clear()
-
-    def run(name: str) -> AppTest:
-        return make_page.open_page(name).run()
-
-    yield run
-    results.utterances.clear()
+    return lambda name: make_page.open_page(name).run()
 
 
 # --- data explorer ---------------------------------------------------------------------------------------------------

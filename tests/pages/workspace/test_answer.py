@@ -143,9 +143,7 @@ def test_deleting_leaves_nothing_of_the_audio(page):
     assert not (session_of(page).clip or session_of(page).source or session_of(page).memory)
 
 
-def test_deleting_erases_the_upload_on_the_server_too(page, monkeypatch):
-    erased = []
-    monkeypatch.setattr(MemoryUploadedFileManager, "remove_file", lambda self, session, file: erased.append(file))
+def test_deleting_erases_the_upload_on_the_server_too(page, erased):
     upload(page, "mine.wav", SPEECH.read_bytes())
     file = page.session_state["upload-0"]
     page.button(key="delete").click().run()

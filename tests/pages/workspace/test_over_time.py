@@ -12,10 +12,9 @@ import numpy as np
 import pytest
 import soundfile
 import streamlit as st
-from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.testing.v1 import AppTest
 
-from pages.ui import analysis, results
+from pages.ui import analysis
 from pages.ui.voice import clips
 from pages.workspace import sound, trajectories
 from pages.workspace.over_time import units
@@ -34,10 +33,8 @@ RATE = 16_000
 
 
 @pytest.fixture
-def page(checkpoints, monkeypatch) -> AppTest:
+def page(checkpoints, no_corpora) -> AppTest:
     """With two small models that were never trained, and without corpora."""
-    monkeypatch.delenv("SER_CORPORA", raising=False)
-    results.utterances.clear()
     unload_models()
     page = open_view("over_time", timeout_s=600)
     return page.run()
@@ -199,9 +196,7 @@ def take_segments(page: AppTest, name: str, content: str) -> AppTest:
     return page
 
 
-def test_segments_of_a_file_are_the_units_and_speakers_have_means(page, files, monkeypatch):
-    erased = []
-    monkeypatch.setattr(MemoryUploadedFileManager, "remove_file", lambda self, session, file: erased.append(file))
+def test_segments_of_a_file_are_the_units_and_speakers_have_means(page, files, erased):
     open_sample(page)
     take_segments(page, "turns.csv", OWN)
     table, speakers = page.dataframe[1].value, page.dataframe[0].value
