@@ -12,7 +12,7 @@ from streamlit.runtime.uploaded_file_manager import DeletedFile
 from streamlit.testing.v1 import AppTest
 
 from pages.enrol import state, view
-from pages.enrol.comparison import describe_gain
+from pages.enrol.comparison import _rows, describe_gain
 from pages.ui.voice import clips
 from pages.ui.voice.clips import EnrolmentState
 from pages.workspace.voice import second
@@ -223,3 +223,36 @@ def test_no_gain_is_no_success(after, said):
     enrolled = [prediction("angry") if after == "angry" else prediction("happy"), prediction(after)]
     found = EnrolmentGain(("happy", "sad"), tuple(without), tuple(enrolled))
     assert said in describe_gain(found) and "say little" in describe_gain(found)
+
+
+def test_before_and_after_stand_under_their_titles():
+    found = EnrolmentGain(("happy",) * 10, (prediction("sad", 0.7),) * 10, (prediction("happy", 0.9),) * 10)
+    assert describe_gain(found) == "With your voice 10 of 10 clips are predicted as labelled, without it 0."
+    assert _rows(found)[0] == {"label": "▲ happy", "without": "▼ sad 70%", "with your voice": "▲ happy 90%"}
+
+
+def test_each_clip_is_measured_with_its_own_label(monkeypatch):
+    now, measured = SimpleNamespace(voice_clips={"a": "sound a", "b": "sound b"}), []
+    monkeypatch.setattr(state, "session", lambda: now)
+    monkeypatch.setattr(state, "enrolment_state", lambda: SimpleNamespace(labels={"b": "sad", "gone": "fear"}))
+    monkeypatch.setattr(state, "reading_state", state.ReadingState)
+    monkeypatch.setattr(state, "get_model", lambda name: name)
+    monkeypatch.setattr(state, "enrolment_gain", lambda *given: measured.append(given))
+    state.measure_gain(NAME, None)
+    assert measured == [(NAME, ["sound a", "sound b"], [None, "sad"], None)]
+
+
+def test_the_row_that_is_ticked_is_the_clip_that_is_removed(monkeypatch):
+    known, shown, removed = {"a": np.zeros(16_000), "b": np.zeros(32_000)}, [], []
+
+    def edited(rows, **_):
+        shown.extend(rows)
+        return [row | {"label": "sad" if row["clip"] == "A" else None, "remove": row["clip"] == "B"} for row in rows]
+
+    monkeypatch.setattr(st, "data_editor", edited)
+    monkeypatch.setattr(st, "rerun", lambda: None)
+    monkeypatch.setattr(view.clips, "remove_clips", removed.extend)
+    found = EnrolmentState(names={"a": "A", "b": "B"}, labels={"b": "fear"})
+    view._edit_clips(known, found)
+    assert [(row["clip"], row["seconds"], row["label"]) for row in shown] == [("A", 1.0, None), ("B", 2.0, "fear")]
+    assert removed == ["b"] and found.labels == {"a": "sad"}

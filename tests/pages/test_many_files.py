@@ -14,8 +14,8 @@ import streamlit as st
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.testing.v1 import AppTest
 
-from pages.many_files import batch as batches, each_other, files, head, labels, own_map, run, state
-from pages.many_files.batch import OWN, TRAINING, UNSEEN, Batch, BatchRow
+from pages.many_files import batch as batches, each_other, files, labels, own_map, run, state
+from pages.many_files.batch import DEVELOPMENT, OWN, TRAINING, UNSEEN, Batch, BatchRow
 from pages.many_files.state import BatchItem, UploadState
 from pages.ui.export import rows_as_csv
 from ser_core.audio import load_audio
@@ -24,6 +24,7 @@ from ser_core.data.protocols.splits import protocol_split
 from ser_core.inference import ENSEMBLE_NAME, collection_reference, predict, speaker_reference
 from ser_core.inference.model_cache import shared_model, unload_models
 from ser_core.inference.results import Prediction
+from ser_core.interpret import embed_windows
 from ser_core.interpret.atlas import load_atlas
 from ser_core.labels import EMOTIONS
 from ser_core.plots.reports.html_report import batch_report
@@ -338,8 +339,10 @@ def test_a_table_gives_labels_and_what_it_lacks_is_named(page):
     page.selectbox(key="word-wut").set_value("angry").run()
     assert not page.exception and {emotion_label("angry"), emotion_label("sad")} == set(table_of(page)["label"])
     page.segmented_control(key="batch-view").set_value("Labels").run()
-    assert not page.exception and page.dataframe[-1].value["how"].tolist() == ["identical"]  # two labels, one sound
-    assert {"sad", "angry"} == set(page.dataframe[-1].value["labels"][0].split(" / "))
+    (pair,) = page.dataframe[-1].value.to_dict("records")  # two labels, one sound
+    assert not page.exception and pair["how"] == "identical"
+    assert {pair["file"], pair["same sound as"]} == {"x00.ogg", "x01.ogg"}
+    assert {"sad", "angry"} == set(pair["labels"].split(" / "))
     page.button(key="undo").click().run()
     assert page.selectbox(key="word-wut").value == "leave out"
 
@@ -426,12 +429,14 @@ def test_a_model_that_has_not_run_yet_takes_no_part():
 
 def test_recordings_of_a_corpus_count_by_their_part_in_training(monkeypatch):
     split = protocol_split("speaker-independent", "0")
-    train, test = (next(i for i in ids if i.startswith("crema_d/")) for ids in (split.train, split.test))
+    train, dev, test = (
+        next(i for i in ids if i.startswith("crema_d/")) for ids in (split.train, split.dev, split.test)
+    )
     model = SimpleNamespace(version="test of parts", metrics={"protocol": "speaker-independent", "fold": "0"})
     monkeypatch.setattr(batches, "get_model", lambda name: model)
-    rows = [row(f"{name.removeprefix('crema_d/')}.wav") for name in (train, test)] + [row("mine.wav")]
+    rows = [row(f"{name.removeprefix('crema_d/')}.wav") for name in (train, dev, test)] + [row("mine.wav")]
     batch = batch_of(rows, "small")
-    assert [batch.part(one, "small") for one in rows] == [TRAINING, UNSEEN, OWN]
+    assert [batch.part(one, "small") for one in rows] == [TRAINING, DEVELOPMENT, UNSEEN, OWN]
 
 
 def test_a_recording_under_another_name_is_known_by_its_sound(monkeypatch):
@@ -450,6 +455,24 @@ def test_a_sound_between_two_alike_recordings_is_neither(monkeypatch):
     monkeypatch.setattr(batches, "_atlas", lambda name, version: known)
     monkeypatch.setattr(batches, "get_model", shared_model)
     assert batches._same_sound([unit(0.05), unit(1.6), unit(1.1)]) == ["", "b", ""]
+
+
+def test_a_file_is_known_by_all_of_its_sound(page, speech):
+    """Two that begin alike are no copies, and a file lies at the mean of its windows."""
+    louder_at_the_end = np.concatenate([speech[:60_000], 0.5 * speech[60_000:]])
+    choose(page, ("a.wav", wav(speech)), ("b.wav", wav(louder_at_the_end)), ("again.wav", wav(speech)))
+    found = {item.name: item for item in session_of(page).page(UploadState).results.values()}
+    assert found["a.wav"].digest == found["again.wav"].digest != found["b.wav"].digest
+    windows = embed_windows(shared_model(state.space_model()), load_audio(io.BytesIO(wav(speech))))[1]
+    assert len(windows) > 1
+    np.testing.assert_allclose(found["a.wav"].embedding, windows.mean(0), atol=1e-5)
+
+
+def test_more_files_than_a_page_can_show_are_not_analysed(page, monkeypatch):
+    monkeypatch.setattr(run, "MOST_FILES", 2)
+    choose(page, *((f"{i}.ogg", SPEECH) for i in range(3)))
+    assert "only the first 2 are analysed" in page.warning[0].value
+    assert [item.name for item in session_of(page).page(UploadState).results.values()] == ["0.ogg", "1.ogg"]
 
 
 def test_files_outlive_their_widgets_on_another_page_and_no_longer(monkeypatch):
@@ -485,13 +508,14 @@ def test_a_file_without_speech_has_no_emotion_in_any_view(page, speech):
 
 def test_silence_is_no_doubtful_label(monkeypatch):
     shown: list[dict] = []
-    monkeypatch.setattr(labels, "_playable", lambda table, sounds, key: None)
+    played: list[list[BatchRow]] = []
+    monkeypatch.setattr(labels, "_playable", lambda table, sounds, key: played.extend(sounds))
     monkeypatch.setattr(labels, "download_rows", lambda label, table, name: shown.extend(table))
     monkeypatch.setattr(labels.state, "upload_state", UploadState)
     rows = [row(f"{i}.wav", label=("sad", "angry")[i % 2], x=("sad", "angry")[i % 2]) for i in range(10)]
     wrong, silent = (row(n, speech_s=s, label="sad", x="angry") for n, s in (("wrong.wav", 2.0), ("silent.wav", 0.0)))
     labels._show_doubtful(batch_of([*rows, wrong, silent], "x"), [*rows, wrong, silent])
-    assert [line["file"] for line in shown] == ["wrong.wav"]
+    assert [line["file"] for line in shown] == ["wrong.wav"] and played == [[wrong]]
     assert (shown[0]["label"], shown[0]["predicted"]) == ("sad", "angry")  # without symbols: a table of labels again
 
 
@@ -503,21 +527,3 @@ def test_exports_hold_every_file_and_no_formula():
     assert [(line["x"], line["label"]) for line in lines] == [("sad", ""), ("fear", "angry")]
     content = json.loads(files.as_json(rows, ["x"]))
     assert [(c["predictions"][0]["emotion"], c["label"]) for c in content] == [("sad", None), ("fear", "angry")]
-
-
-def test_doubtful_labels_come_from_the_cross_validated_head_once_there_is_one(monkeypatch):
-    rows = [row(f"{i}.wav", label=("sad", "angry")[i % 2], speaker=str(i % 4), x="sad") for i in range(20)]
-    embeddings = np.random.default_rng(0).normal(size=(20, 4)) + 3 * (np.arange(20) % 2)[:, None]
-    now = UploadState()
-    monkeypatch.setattr(labels.state, "upload_state", lambda: now)
-    batch = batch_of(rows, "x")
-    assert labels._judged(batch, rows)[2] == "x"
-    with_embeddings = [
-        replace(one, item=replace(one.item, embedding=e)) for one, e in zip(rows, embeddings, strict=True)
-    ]
-    head._train(with_embeddings)
-    judged, probabilities, judge = labels._judged(batch, rows)
-    assert "classifier" in judge and judged == rows and probabilities.sum(1) == pytest.approx(1)
-    assert now.head.by_speaker and now.head.scores.uar > 0.9
-    columns = [EMOTIONS.index(label) for label in now.head.labels]
-    np.testing.assert_array_equal(probabilities[:, columns], now.head.held_out)

@@ -2,23 +2,28 @@
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from pages.ui.components.player import track
 from pages.ui.reports.clip import command_file
 from pages.ui.session import SessionClip, UploadedSource
 from pages.ui.voice.sex import SexState
+from pages.workspace.voice import comparison
 from pages.workspace.voice.comparison import describe_difference
 from pages.workspace.voice.second import same_sentence
 from pages.workspace.voice.state import VoiceState
+from pages.workspace.voice.view import _place
 from ser_core import paths
-from ser_core.audio import Recording
+from ser_core.audio import Recording, speech_segments
 from ser_core.data import Utterance
 from ser_core.inference.model_cache import unload_models
-from ser_core.interpret import VOICE_MEASURES, load_voice_ranges
-from ser_core.plots import ReportClip
+from ser_core.interpret import VOICE_MEASURES, load_voice_ranges, measure_voice
+from ser_core.plots import ReportClip, format_normal
 from tests.make_page import open_view, session_of, texts, wav
 from tests.plots.test_report import prediction
 
@@ -50,6 +55,9 @@ def choose_group(page: AppTest, sex: str) -> AppTest:
 def test_every_measure_stands_in_the_range_of_the_chosen_group(page):
     table = page.dataframe[0].value
     assert list(table["measure"]) == [measure.title for measure in VOICE_MEASURES.values()]
+    waveform = session_of(page).clip.recording.waveform
+    measured = measure_voice(waveform, speech_segments(waveform))
+    assert list(table["value"]) == [round(measured[name], m.decimals) for name, m in VOICE_MEASURES.items()]
     everyone, men = load_voice_ranges().group("all"), load_voice_ranges().group("male")
     assert f"{everyone.n_clips:,} clips of {everyone.n_speakers} speakers" in texts(page)
     before = strips(page)
@@ -60,7 +68,8 @@ def test_every_measure_stands_in_the_range_of_the_chosen_group(page):
 
 def test_a_second_clip_stands_beside_the_first_until_it_is_dropped(page):
     page.button(key="second-high_fast.ogg").click().run()
-    assert not page.exception and {"A", "B"} <= set(page.dataframe[0].value.columns)
+    table = page.dataframe[0].value.set_index("measure")
+    assert not page.exception and table["A"]["Pitch (F0)"] < 150 < table["B"]["Pitch (F0)"]
     assert session_of(page).page(VoiceState).contents() == {"second clips": 1}
     first = session_of(page).clip.id
     page.button(key="play-B").click().run()
@@ -75,9 +84,11 @@ def test_a_man_beside_a_woman_is_compared_with_men(page):
     page.query_params["sample"] = "1008_IWL"
     page.run()
     page.button(key="second-1001_TSI").click().run()
-    assert not page.exception and {"normal A, women", "normal B, men"} <= set(page.dataframe[0].value.columns)
-    said = texts(page)
+    said, table = texts(page), page.dataframe[0].value.set_index("measure")
     women, men = (load_voice_ranges().group(sex) for sex in ("female", "male"))
+    for column, group in (("normal A, women", women), ("normal B, men", men)):
+        assert table[column]["Pitch (F0)"] == format_normal("f0_hz", group.ranges["f0_hz"])
+    assert not page.exception
     assert f"{women.n_speakers} women (A)" in said and f"{men.n_speakers} men (B)" in said
     assert f"{men.n_speakers} unseen men" in said.split("**B.**")[1].splitlines()[0]
 
@@ -190,7 +201,33 @@ def keys(page: AppTest) -> list[str]:
     return [button.key for button in page.button]
 
 
+@pytest.mark.parametrize(("curve", "played"), [(0, [1.75]), (1, [("second-second", "B")])])
+def test_a_click_on_a_pitch_plays_that_clip(monkeypatch, curve, played):
+    """The time axis begins with the speech, the player with the clip."""
+    heard: list = []
+    tracks = [track(name, np.zeros(160, np.float32), name) for name in ("first", "second")]
+    prepared = [SimpleNamespace(tracks=[one]) for one in tracks]
+    monkeypatch.setattr(comparison.sound, "play", heard.append)
+    monkeypatch.setattr(comparison.sound, "play_other", lambda one: heard.append((one.id, one.name)))
+    point = {"curve_number": curve, "x": 1.25}
+    monkeypatch.setattr(st, "session_state", {comparison.PITCH: {"selection": {"points": [point]}}})
+    comparison._play_from(prepared, [0.5, 0.25])
+    assert heard == played
+
+
+def test_the_alternative_text_says_where_a_value_lies():
+    group = load_voice_ranges().group("male")
+    low, high = group.ranges["f0_hz"].normal
+    assert [_place("f0_hz", value, group) for value in (low - 1, low, high + 1)] == [
+        "below the normal range",
+        "within the normal range",
+        "above the normal range",
+    ]
+    assert _place("pause_percent", 3.0, group) == "no normal range"
+
+
 def test_the_difference_is_said_in_words():
     said = describe_difference(prediction("angry", 0.8), prediction("sad", 0.7))
-    assert "angry" in said and "sad" in said and "80%" in said
+    assert said.startswith("A is predicted as ") and said.endswith(": 80% in A, 4% in B.")
+    assert said.index("angry") < said.index("sad") and "angry" in said.partition("largest difference")[2]
     assert "Both" in describe_difference(prediction("sad", 0.9), prediction("sad", 0.7))
