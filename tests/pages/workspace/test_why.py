@@ -1,5 +1,6 @@
 """The view "Why" without a browser: every method, both tests, worse sound, and clips that cannot be explained."""
 
+import math
 import re
 import shutil
 from pathlib import Path
@@ -11,10 +12,15 @@ from streamlit.testing.v1 import AppTest
 
 from pages.ui import model_picker
 from pages.ui.session import UploadedSource
+from pages.ui.voice.personal import PersonalModel
 from pages.workspace.sound import SoundState
-from pages.workspace.why.checks import _against_chance
+from pages.workspace.why import methods, state
+from pages.workspace.why.checks import _against_chance, _sanity_words
 from pages.workspace.why.controls import AUTOMATIC, WhyState
-from pages.workspace.why.state import most_confident_window
+from pages.workspace.why.export import map_rows
+from pages.workspace.why.listening import ORDER, _title
+from pages.workspace.why.state import ExplainedWindow, most_confident_window
+from ser_core.audio import FrontendConfig
 from ser_core.inference.enrolment import speaker_reference
 from ser_core.inference.forward import calibrated_probabilities, run_windows
 from ser_core.inference.model_cache import unload_models
@@ -28,7 +34,9 @@ from ser_core.interpret.attribution.explain import (
     OCCLUSION,
     SELF_ATTENTION,
     SILENCING,
+    Explanation,
 )
+from ser_core.interpret.attribution.features import AttributionTarget
 from ser_core.interpret.faithfulness import FaithfulnessCurves
 from ser_core.interpret.probes import PERTURBATION_PROBES
 from ser_core.labels import EMOTIONS
@@ -125,6 +133,8 @@ def test_why_not_another_emotion(opened):
     box(opened, "Why not").set_value(other).run()
     assert not opened.exception and "and not" in opened.subheader[0].value
     assert emotion not in box(opened, "Why not").options and shares(opened)[-1] == before[-1]
+    first, second = (found.relevance for key, found in session_of(opened).memory.items() if key[1] == "explain")
+    assert not np.allclose(first, second)
 
 
 def test_the_model_hears_what_the_slider_keeps(opened):
@@ -205,6 +215,18 @@ def test_worse_sound_on_demand(opened, kind):
     assert any(key[1:] == ("worse", kind, PERTURBATION_PROBES[kind].values[-1]) for key in session_of(opened).memory)
 
 
+def test_the_prediction_beside_a_worse_sound_is_that_at_its_value(opened, monkeypatch):
+    probe = PERTURBATION_PROBES["Noise"]
+    shape = np.array([0.5, 0.3, 0.1, 0.1, 0, 0, 0, 0])
+    made_up = np.stack([np.roll(shape, i) for i in range(len(probe.values))])
+    monkeypatch.setattr(state, "probe_probabilities", lambda explained, kind: made_up)
+    opened.segmented_control(key="probe").set_value("Noise").run()
+    opened.select_slider(key="value-Noise").set_value(probe.values[2]).run()
+    first, second = (emotion_label(name) for name in EMOTIONS[2:4])
+    assert f"small at this value: {first} 50%, {second} 30%, " in texts(opened)
+    assert f"At 1 of {len(probe.values)} values the prediction remains" in texts(opened)
+
+
 def test_a_short_clip_has_no_windows_to_choose_from(page, speech):
     upload(page, "short.wav", wav(speech[20_000:36_000]))
     assert "Window" not in [found.label for found in page.selectbox] and "Why" in texts(page)
@@ -267,3 +289,73 @@ def test_the_window_that_is_explained_first_has_speech():
     probabilities[:, sad] = 0.9, 0.5, 0.6
     trajectory = Trajectory("m", EMOTIONS, starts, starts + 2, probabilities, np.array([0.1, 2.0, 2.0]), 2.0, 1.0)
     assert most_confident_window(SimpleNamespace(trajectory=trajectory, prediction=SimpleNamespace(emotion="sad"))) == 2
+
+
+# --- without a page --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def explained() -> ExplainedWindow:
+    """The second window of a clip with two stretches of speech."""
+    start_s = np.array([0.0, 1.0])
+    probabilities = np.full((2, len(EMOTIONS)), 1 / len(EMOTIONS))
+    trajectory = Trajectory("m", EMOTIONS, start_s, start_s + 2, probabilities, np.ones(2), 2.0, 1.0)
+    prepared = SimpleNamespace(id="clip", waveform=np.arange(64_000), speech=((0.5, 1.5), (2.5, 4.0)))
+    prediction = SimpleNamespace(version="v")
+    return state.window(
+        prepared, SimpleNamespace(trajectory=trajectory, prediction=prediction, model=PersonalModel("m")), 1
+    )
+
+
+def test_speech_counts_from_the_beginning_of_the_window(explained):
+    assert explained.speech == ((0.0, 0.5), (1.5, 2.0))
+    assert (explained.waveform[0], len(explained.waveform)) == (16_000, 32_000)
+
+
+def test_what_is_known_of_one_question_is_not_the_answer_to_another(explained):
+    questions = AttributionTarget("sad"), AttributionTarget("sad", "fear"), AttributionTarget("fear")
+    found = SimpleNamespace(method=GRAD_CAM)
+    assert len({state.sanity_key(explained, found, question) for question in questions}) == 3
+    assert len({state._curves_key(explained, GRAD_CAM, question) for question in questions}) == 3
+
+
+def test_numbers_of_a_map_have_the_time_of_the_recording_and_the_bands_upwards(explained, monkeypatch):
+    frontend = FrontendConfig()
+    monkeypatch.setattr(state, "get_model", lambda name: SimpleNamespace(config=SimpleNamespace(frontend=frontend)))
+    relevance = np.arange(3 * frontend.n_mels, dtype=float).reshape(frontend.n_mels, 3)
+    first, second, _ = map_rows(explained, Explanation(GRAD_CAM, relevance, 0.016))
+    assert (first.pop("time_s"), second["time_s"]) == (1.0, 1.016)
+    hertz = [float(band.removesuffix(" Hz")) for band in first]
+    assert hertz == sorted(hertz) and list(first.values()) == relevance[:, 0].tolist()
+
+
+def test_each_part_is_called_by_its_share():
+    assert [_title(name, 30) for name in ORDER] == ["Relevant part, 30%", "Remainder, 70%", "Everything"]
+
+
+@pytest.mark.parametrize(
+    ("correlations", "words"),
+    [((0.1, math.nan), "depends on the trained weights**"), ((0.3,), "in part"), ((-0.8, 0.1), "more on the audio")],
+)
+def test_a_map_that_is_turned_round_shows_the_sound_too(correlations, words):
+    assert words in _sanity_words(correlations)
+
+
+def test_while_no_method_passes_the_best_tested_one_is_shown(explained, monkeypatch):
+    tested = {
+        SILENCING: SimpleNamespace(n_passed=0, gains=(0.04, 0.04)),
+        OCCLUSION: SimpleNamespace(n_passed=1, gains=(0.06, -0.2)),
+        GRAD_CAM: SimpleNamespace(n_passed=1, gains=(0.1, 0.0)),
+    }
+    monkeypatch.setattr(methods, "_tested", lambda *_: tested)
+    assert methods.preferred(explained, AttributionTarget("sad")) == GRAD_CAM
+
+
+def test_random_maps_are_those_of_a_map_of_the_same_shape(explained, monkeypatch):
+    used = []
+    shapes = {SILENCING: (1, 9), OCCLUSION: (64, 9), GRAD_CAM: (64, 9)}
+    monkeypatch.setattr(methods, "_tested", lambda *_: {SILENCING: "of a row", OCCLUSION: "of a map"})
+    monkeypatch.setattr(state, "explanation", lambda _, method, __: SimpleNamespace(relevance=np.zeros(shapes[method])))
+    monkeypatch.setattr(state, "faithfulness_curves", lambda *given: used.append(given[-1]))
+    methods.measure(explained, GRAD_CAM, AttributionTarget("sad"))
+    assert used == ["of a map"]
