@@ -20,8 +20,8 @@ def prediction(emotion: str = "angry", confidence: float = 0.8, **changes) -> Pr
     rest = (1 - confidence) / 7
     probabilities = {name: confidence if name == emotion else rest for name in EMOTIONS}
     settings = {"abstain": False, "reason": "", "duration_s": 2.4, "speech_s": 2.0, "start_s": 0.0, "end_s": 2.4}
-    top3 = tuple(sorted(probabilities.items(), key=lambda item: -item[1])[:3])
-    return Prediction("small", emotion, confidence, probabilities, top3, **settings | changes)
+    settings["top3"] = tuple(sorted(probabilities.items(), key=lambda item: -item[1])[:3])
+    return Prediction("small", emotion, confidence, probabilities, **settings | changes)
 
 
 def clip(**changes) -> ReportClip:
