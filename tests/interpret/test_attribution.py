@@ -269,6 +269,14 @@ def test_a_model_with_shuffled_weights_gives_another_map(model, window, method):
     assert np.abs(mine - its).max() > 0.1 * np.abs(mine).max()
 
 
+def test_each_shuffle_is_another_one(monkeypatch):
+    watcher, seeds = Watcher(), []
+    monkeypatch.setattr(sanity, "randomise_parameters", lambda model, seed: seeds.append(seed) or model)
+    found = explain(watcher, burst(), OCCLUSION, HAPPY)
+    parameter_randomisation_test(watcher, burst(), found, HAPPY)
+    assert len(set(seeds)) == len(seeds) == sanity.N_RANDOMISED_MODELS
+
+
 def test_a_map_that_does_not_depend_on_weights_fails_the_check():
     watcher, shares = Watcher(), []  # its one weight has nowhere else to go
     found = explain(watcher, burst(), OCCLUSION, HAPPY)

@@ -4,14 +4,17 @@ from itertools import pairwise, product
 
 import numpy as np
 import pytest
+import torch
 
-from ser_core.audio.features import FrontendConfig
+from ser_core.audio.features import FrontendConfig, LogMel
 from ser_core.audio.io import SAMPLE_RATE
 from ser_core.inference.forward import calibrated_probabilities, run_windows
 from ser_core.inference.prediction.predict import predict
 from ser_core.interpret.attribution.explain import SILENCING, Explanation, explain
 from ser_core.interpret.faithfulness import (
+    CLEAR_GAIN,
     KEPT_SHARES,
+    FaithfulnessCurves,
     measure_faithfulness,
     mel_band_centres_hz,
     random_relevance_map,
@@ -121,6 +124,23 @@ def test_a_true_map_is_better_than_chance_and_its_ends_are_all_and_nothing():
         assert (curve[0], curve[-1]) == pytest.approx(ends, abs=1e-5)
     assert found.kept.mean() > found.kept_at_random.mean() and found.removed.mean() < found.removed_at_random.mean()
     assert shares[-1] == 1
+    assert min(found.gains) > 0 and found.gains[0] == pytest.approx((found.kept - found.kept_at_random).mean())
+    again = measure_faithfulness(model, waveform, explain(model, waveform, SILENCING, HAPPY), "happy", at_random=found)
+    for name, curve in vars(found).items():
+        np.testing.assert_allclose(getattr(again, name), curve, atol=1e-6)
+
+
+def test_a_test_is_passed_where_the_map_is_clearly_better_than_chance():
+    gained, equal = np.full(3, 0.5 + 2 * CLEAR_GAIN), np.full(3, 0.5)
+    assert FaithfulnessCurves((), gained, equal, equal, gained).n_passed == 2
+    assert FaithfulnessCurves((), gained, equal, equal, equal).n_passed == 1
+    assert FaithfulnessCurves((), equal, equal, equal, equal).n_passed == 0
+
+
+def test_a_tone_at_the_centre_of_a_band_is_loudest_there():
+    for band in (10, 30, 60):
+        features = LogMel(FRONTEND).decibels(torch.from_numpy(tone(mel_band_centres_hz(FRONTEND)[band]))[None])
+        assert features[0].mean(1).argmax() == band
 
 
 def test_random_maps_are_repeatable_and_unlike():

@@ -157,9 +157,11 @@ def test_eta_squared_is_one_without_spread_and_zero_without_difference():
 
     assert lessons.emotion_eta_squared(groups([1, 2, 3], 0.0)) == 1
     assert lessons.emotion_eta_squared(groups([2, 2, 2], 1.0)) == 0
-    values = np.random.default_rng(1).normal(size=(3, 10)) + np.array([0, 1, 3])[:, None]
-    measured = [{"n_clips": 10, "mean": row.mean(), "sd": row.std()} for row in values]
-    between = 10 * np.square(values.mean(axis=1) - values.mean()).sum() / np.square(values - values.mean()).sum()
+    rng = np.random.default_rng(1)
+    values = [rng.normal(mean, size=n) for n, mean in ((5, 0), (10, 1), (30, 3))]
+    measured = [{"n_clips": len(row), "mean": row.mean(), "sd": row.std()} for row in values]
+    everything = np.concatenate(values)
+    between = sum(len(row) * (row.mean() - everything.mean()) ** 2 for row in values) / everything.var() / 45
     assert lessons.emotion_eta_squared(measured) == pytest.approx(between)
 
 

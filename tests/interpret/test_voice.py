@@ -18,6 +18,8 @@ from ser_core.interpret import (
     summarise_voices,
     write_voice_ranges,
 )
+from ser_core.interpret.voice import _spread
+from ser_core.models import egemaps_functionals, functional_names
 from tests.make_corpus import voice
 
 WHOLE = ((0.0, 2.4),)
@@ -41,6 +43,32 @@ def test_gain_changes_the_level_alone(speech):
 def test_pauses_count_between_the_first_and_the_last_speech():
     found = measure_voice(voice(150, 0, 4.0), ((0.5, 1.5), (1.6, 2.0), (2.5, 3.0)))
     assert found["pause_percent"] == pytest.approx(100 * 0.5 / 2.5)  # 0.1 s is no pause
+
+
+def test_functionals_are_in_the_units_of_their_measures():
+    waveform = voice(150, 0, 2.4)
+    found = measure_voice(waveform, WHOLE)
+    values = dict(zip(functional_names(), egemaps_functionals(waveform), strict=True))
+    assert found["jitter_percent"] == pytest.approx(100 * values["jitterLocal_sma3nz_amean"])
+    for n in (1, 2, 3):
+        assert found[f"f{n}_hz"] == pytest.approx(values[f"F{n}frequency_sma3nz_amean"])
+
+
+def test_a_pause_does_not_lower_the_level():
+    once, pause = voice(150, 0, 1.0), np.zeros(16_000, np.float32)
+    apart = measure_voice(np.concatenate([once, pause, once]), ((0.0, 1.0), (2.0, 3.0)))
+    assert apart["level_dbfs"] == pytest.approx(measure_voice(once, ((0.0, 1.0),))["level_dbfs"], abs=0.5)
+
+
+def test_a_long_recording_is_measured_by_its_first_minute(monkeypatch):
+    monkeypatch.setattr("ser_core.interpret.voice.MAX_VOICE_S", 1.0)
+    sound = np.concatenate([voice(150, 0, 1.0), voice(300, 0, 2.0)])
+    found = measure_voice(sound, ((0.0, 0.5), (0.7, 3.0)))
+    assert found["f0_hz"] == pytest.approx(150, rel=0.03) and found["pause_percent"] == pytest.approx(20)
+
+
+def test_a_range_is_from_the_5th_to_the_95th_percentile():
+    assert _spread(np.arange(101)) == 90
 
 
 def test_nothing_is_made_up(monkeypatch):

@@ -191,6 +191,21 @@ def test_there_is_an_end_to_sessions_and_idle_ones_make_room(checkpoints, monkey
     assert len(on) == 2 and on.stop("b")
 
 
+def test_the_session_that_is_idle_for_longest_makes_room(on, monkeypatch):
+    monkeypatch.setattr(module, "MAX_LIVE_SESSIONS", 2)
+    now = [0.0]
+    on._clock = lambda: now[0]
+    on.start("a", "small", RATE)
+    on.start("b", "small", RATE)
+    on.open("c", "192.0.2.1")
+    now[0] = SESSION_IDLE_S
+    on.stop("a")  # is used, though it was started first
+    on.start("c", "small", RATE)
+    assert on.stop("a") and on.stop("c")
+    with pytest.raises(LiveSessionError, match="not exist"):
+        on.stop("b")
+
+
 def test_one_address_cannot_take_all_sessions(checkpoints, monkeypatch):
     monkeypatch.setattr(module, "MAX_SESSIONS_PER_ADDRESS", 2)
     on = LiveSessions()
