@@ -7,17 +7,19 @@ import json
 import re
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow.parquet
 import pytest
 import streamlit as st
 
+from pages.ui.analysis import Settings
 from pages.ui.components.player import track
 from pages.ui.emotion import coloured
 from pages.ui.export import rows_as_csv
 from pages.ui.samples import voices
-from pages.workspace.map import figure as map_figure, in_row, neighbours, own_clips, state
+from pages.workspace.map import figure as map_figure, in_row, neighbours, own_clips, panel, state, takes
 from pages.workspace.map.export import as_parquet, map_rows
 from pages.workspace.map.selection import chosen_rows
 from pages.workspace.sound import SoundState
@@ -31,8 +33,8 @@ from ser_core.inference.prediction.predict import predict
 from ser_core.interpret import projection as projections
 from ser_core.interpret.atlas import Atlas, load_atlas
 from ser_core.interpret.embeddings import RAW_FEATURES
-from ser_core.interpret.projection import ProjectionConfig
-from ser_core.models.adapter import MIN_ADAPTATION_CLIPS
+from ser_core.interpret.projection import Projection, ProjectionConfig
+from ser_core.models.adapter import MIN_ADAPTATION_CLIPS, fit_adapter
 from ser_core.models.checkpoint import load_model
 from ser_core.models.ood import UNUSUAL, NoveltyDetector
 from ser_core.plots.maps import scatter as map_figures
@@ -161,6 +163,9 @@ def test_what_was_chosen_in_one_of_two_maps_stands_out_in_both(page):
     assert not page.exception and points(page, 0) == points(page, 1) == 5
     (table,) = [frame.value for frame in page.dataframe if "label" in frame.value]
     assert table["clip"].tolist() == IDS[3:8]
+    found = load_atlas("small")
+    n_right = (found.column("right")[3:8] == "right").sum()
+    assert n_right < 5 and f"{n_right} of 5 are classified correctly by small" in texts(page)
     page.button(key="unlink").click().run()
     assert points(page, 0) == points(page, 1) == len(IDS)
 
@@ -190,6 +195,7 @@ def test_the_persons_clip_lies_on_the_map_with_its_true_neighbours(page):
     model.novelty = NoveltyDetector(np.zeros(width), np.eye(width), np.array([0, 1e9]), None, thresholds)
     upload(page, "mine.ogg", SPEECH)
     assert "your clip" in texts(page) and UNUSUAL in texts(page)
+    assert "own-neighbours" not in [button.key for button in page.button]  # it is among them
     assert answer_in_words(predict(model, load_audio(io.BytesIO(SPEECH)))) in texts(page)
     session_of(page).voice_clips = {"mine": load_audio(io.BytesIO(SPEECH))}
     page.run().toggle(key="use-voice").set_value(True).run()
@@ -307,7 +313,7 @@ def test_two_takes_of_one_name_lie_where_each_belongs(page, speech):
 
 def test_a_voice_is_learned_used_and_forgotten(page, speech):
     page.segmented_control(key="map").set_value("pca").run()
-    for i, emotion in enumerate(("sad", "angry", "sad")):
+    for i, emotion in enumerate(("sad", "angry", "angry")):
         upload(page, f"take{i}.wav", wav(speech[20_000 + 9000 * i :][:30_000]))
         (meant,) = [group for group in page.get("button_group") if str(group.key).startswith("meant-")]
         meant.set_value(emotion).run()
@@ -318,6 +324,10 @@ def test_a_voice_is_learned_used_and_forgotten(page, speech):
     assert page.get("download_button")[0].proto.label == "Download the adapter"
     adapter = session_of(page).adapters["small"]
     assert (adapter.model, adapter.n_clips) == ("small", 3)
+    clips = session_of(page).page(takes.VoiceState).labelled["small"].values()
+    embeddings = np.stack([clip.embedding for clip in clips])
+    expected = fit_adapter(shared_model("small"), embeddings, ["sad", "angry", "angry"])
+    np.testing.assert_allclose(adapter.weight, expected.weight, atol=1e-5)
     page.button(key="forget-voice").click().run()
     assert not page.exception and not page.success and "small" not in session_of(page).adapters
 
@@ -422,6 +432,57 @@ def test_the_files_hold_what_is_on_the_map(folder):
     assert beside["ids"] == np.argsort(gaps)[: len(beside["ids"])].tolist()
     np.testing.assert_allclose(beside["distances"], np.sort(gaps)[: len(beside["ids"])], atol=1e-3)
     np.testing.assert_array_equal(table["vector"].to_pylist(), found.embeddings[chosen])
+
+
+def test_of_a_long_recording_each_window_is_placed_at_its_time(monkeypatch):
+    n = 2 * own_clips.MOST_WINDOWS
+    windows, start_s = np.arange(n, dtype=float)[:, None], np.arange(n) / 2
+    monkeypatch.setattr(own_clips, "_embed", lambda *_: (windows, start_s))
+    prepared = SimpleNamespace(id="x", speech=((0.0, 3.0),))
+    monkeypatch.setattr(own_clips, "prepare_clip", lambda *_: prepared)
+    own = own_clips.embed_clip(SimpleNamespace(name="long.wav"), prepared, "small")
+    assert len(own.windows) == own_clips.MOST_WINDOWS and own.start_s[-1] == start_s[-1]
+    np.testing.assert_array_equal(own.windows[:, 0] / 2, own.start_s)
+
+
+def test_a_clip_has_a_place_on_each_map():
+    found = made_up("small", "v", 4)
+    embedding = found.embeddings[0] + 1
+    own = own_clips.EmbeddedClip("a.wav", embedding, embedding[None], np.zeros(1), 1.0, embedding)
+    maps = [Projection.fit(ProjectionConfig("pca", n_dims), found.embeddings) for n_dims in (2, 3)]
+    assert [len(own_clips.place(made, found, own, "small v").coordinates) for made in maps] == [2, 3]
+
+
+def test_neighbours_are_counted_by_emotion_and_by_corpus(monkeypatch):
+    found, said = made_up("small", "v", 4), []
+    monkeypatch.setattr(st, "markdown", said.append)
+    emotion, corpus = found.column("emotion"), found.column("corpus")
+    sad = [np.flatnonzero((emotion == "sad") & (corpus == name))[:n] for name, n in (("crema_d", 2), ("ravdess", 1))]
+    fear = np.flatnonzero((emotion == "fear") & (corpus == "crema_d"))[:2]
+    rows = np.concatenate([*sad, fear])
+    panel._show_heading(found, neighbours.Neighbourhood("", rows, np.zeros(5)), has_own=True)
+    words = f"Of the 5 clips nearest to your clip, 3 are labelled {coloured('sad')} and 4 are from CREMA-D."
+    assert len(rows) == 5 and said == [words]
+
+
+def test_a_row_of_the_neighbours_leads_to_that_neighbour(monkeypatch):
+    gone = []
+    monkeypatch.setattr(neighbours, "go_to", lambda found, around, place: gone.append(place))
+    monkeypatch.setattr(st, "session_state", {"table": {"selection": {"rows": [2]}}})
+    panel._go_to_row(None, None, "table")
+    assert gone == [2]
+
+
+def test_the_clip_is_answered_with_its_adapter_in_the_space_of_its_model_alone(monkeypatch):
+    used = []
+    monkeypatch.setattr(state, "available_models", lambda: ("small", "other"))
+    monkeypatch.setattr(state.clip_bar, "settings", lambda: Settings("small", my_voice=True))
+    monkeypatch.setattr(state, "prepare_clip", lambda *_: None)
+    monkeypatch.setattr(state, "personal_model", lambda name, adapted, clip: used.append((name, adapted)))
+    monkeypatch.setattr(state, "model_result", lambda *_: None)
+    for name in ("small", "other", RAW_FEATURES):
+        state.answer(None, name)
+    assert used == [("small", True), ("other", False)]
 
 
 def test_lasso_and_box_hold_what_is_not_grey_and_a_click_holds_any():
