@@ -44,6 +44,18 @@ def test_a_teacher_may_have_recordings_of_its_own(tmp_path):
         check_teacher_split(str(tmp_path), "speaker-independent", "1")
 
 
+def test_the_fold_of_a_teacher_is_not_that_of_its_start_weights(tmp_path):
+    training = FOLD_0 | {"fold": "1", "start_trained_on": [FOLD_0]}
+    (tmp_path / "config.json").write_text(json.dumps({"training": training}))
+    with pytest.raises(TrainingError, match="speaker-independent-0"):
+        check_teacher_split(str(tmp_path), "speaker-independent", "0")
+
+
+@pytest.mark.parametrize("key", ["start", "teachers", "members"])
+def test_what_a_model_builds_on_is_part_of_its_history(key):
+    assert training_history(FOLD_0 | {f"{key}_trained_on": [RAVDESS]}) == [FOLD_0, RAVDESS]
+
+
 def test_a_model_leaks_the_training_clips_of_its_start_weights():
     test = protocol_split("speaker-independent", "0").test
     assert not leaked_clips(training_history(FOLD_0), test)
