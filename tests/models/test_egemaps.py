@@ -5,6 +5,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -33,7 +34,7 @@ from ser_core.models.zoo.egemaps.functionals import egemaps_functionals, functio
 from ser_core.training import classifiers as fitting
 from ser_core.training.auxiliary import functionals_task
 from ser_core.training.classifiers import cached_functionals, fit_classifier
-from ser_core.training.config import TrainingError
+from ser_core.training.config import TrainingError, TrainingExample
 from tests.make_corpus import DEV_SPEAKERS, clips, voice, write_wav
 
 pytestmark = pytest.mark.slow
@@ -429,8 +430,19 @@ def test_fitting_chooses_on_development_speakers(kind, known, crema_d, monkeypat
 
 def test_without_development_speakers_the_first_settings_are_taken(known, crema_d):
     path, store = known
-    recipe = fit_classifier(build_model("decision-tree"), clips(crema_d), [], store, path)
-    assert recipe["chosen"] == fitting.PARAMETER_GRIDS["tree"][0] and recipe["tried"] == [recipe["chosen"]]
+    sung = [replace(clip, corpus="ravdess_song") for clip in clips(crema_d, DEV_SPEAKERS)]  # chooses nothing
+    for dev in ([], sung):
+        recipe = fit_classifier(build_model("decision-tree"), clips(crema_d), dev, store, path)
+        assert recipe["chosen"] == fitting.PARAMETER_GRIDS["tree"][0] and recipe["tried"] == [recipe["chosen"]]
+
+
+def test_a_development_clip_is_predicted_by_the_mean_of_its_windows():
+    """Here the features are the logits."""
+    model = SimpleNamespace(config=SimpleNamespace(labels=EMOTIONS), encode=lambda x: x, classify=lambda x: x)
+    first, second = np.eye(len(EMOTIONS))[:2]
+    known = {"a": np.stack([second, 2 * first]), "b": np.stack([first, second, second])}
+    dev = [TrainingExample(name, "tess", EMOTIONS[i]) for i, name in enumerate(known)]
+    assert fitting._dev_uar(model, dev, known) == 1
 
 
 def test_nothing_to_fit_on_is_refused(known):

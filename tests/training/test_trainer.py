@@ -297,6 +297,8 @@ def test_other_clips_are_not_resumed(run, complete, train, dev):
     """Another fold under the same name would train on speakers that are to be tested."""
     with pytest.raises(TrainingError, match=r"complete .*recordings"):
         run(complete[0], train=train[1:] + dev[:1], resume=True)
+    with pytest.raises(TrainingError, match=r"complete .*recordings"):
+        run(complete[0], train=[replace(clip, emotion="calm") for clip in train], resume=True)
 
 
 def test_nothing_to_train_on(run, tmp_path):
