@@ -15,6 +15,7 @@ from ser_core.training.auxiliary import (
     auxiliary_targets,
     votes_task,
 )
+from ser_core.training.batches import BatchSource, TrainingData
 from ser_core.training.config import TrainingError
 from tests.training.test_trainer import (
     RECIPE,
@@ -68,6 +69,14 @@ def test_a_distribution_is_learned_by_cross_entropy():
     output = torch.tensor([[0.3, -0.2]])
     found = auxiliary_loss(task, output, auxiliary_targets(task, ["a"], CPU))
     assert found.item() == pytest.approx(F.cross_entropy(output, torch.tensor([[0.25, 0.75]])).item())
+
+
+def test_a_batch_asks_for_the_mixture_that_it_holds(train, store, new_model, speaker):
+    config = replace(WEIGHTED, mixup_alpha=1.0)
+    batch = next(BatchSource(new_model(), config, TrainingData(train, [], store, [speaker])).epoch(0))
+    ((_, targets),) = batch.auxiliary
+    assert ((targets.values > 0).sum(1) > 1).any()  # of two speakers
+    torch.testing.assert_close(targets.values.sum(1), torch.ones(len(targets.values)))
 
 
 def test_mixed_clips_are_asked_the_mixture_of_what_is_known():

@@ -17,14 +17,14 @@ from streamlit.testing.v1 import AppTest
 from pages.ui import analysis
 from pages.ui.voice import clips
 from pages.workspace import sound, trajectories
-from pages.workspace.over_time import units
+from pages.workspace.over_time import export, settings, units, view
 from pages.workspace.sound import SoundState
 from ser_core.audio import speech_segments
-from ser_core.inference import OWN_RECORDING, speaker_reference
+from ser_core.inference import OWN_RECORDING, Trajectory, speaker_reference
 from ser_core.inference.model_cache import shared_model, unload_models
 from ser_core.inference.segments import NOT_ANALYSED, Segment
 from ser_core.inference.smoothing import NO_SPEECH, Smoothing
-from ser_core.labels import EMOTIONS
+from ser_core.labels import AROUSAL_VALENCE, EMOTIONS
 from tests.inference.test_writers import tiers
 from tests.make_page import open_view, session_of, texts, upload, wav
 
@@ -359,3 +359,49 @@ def test_the_page_names_the_recording_as_the_reference_or_says_that_it_is_too_sh
         page.run()
     assert not page.exception and "Relative to this recording." in texts(page)
     assert "Predicted alone" not in texts(page)
+
+
+# --- without a page --------------------------------------------------------------------------------------------------
+
+
+def test_segments_of_a_model_that_was_trained_again_are_predicted_again(monkeypatch):
+    version = ["1"]
+    monkeypatch.setattr(units, "get_model", lambda name: SimpleNamespace(version=version[0]))
+    found = trajectories.ClipTrajectories(np.zeros(1, np.float32), 1.0, (), (0, 1))
+    before = units.predicted(found, "small", ("a segment",))
+    assert units.predicted(found, "small", ("a segment",)) is before
+    assert units.predicted(found, "other", ("a segment",)) is not before
+    version[0] = "2"
+    assert units.predicted(found, "small", ("a segment",)) is not before
+
+
+def test_a_row_of_a_window_has_the_confidence_and_the_place_of_its_answer():
+    """The smoothed answer need not be the likeliest of the window."""
+    probabilities = np.zeros((2, len(EMOTIONS)))
+    sad, angry = EMOTIONS.index("sad"), EMOTIONS.index("angry")
+    probabilities[0, [sad, angry]], probabilities[1, angry] = (0.4, 0.6), 1.0
+    start_s = np.arange(2.0)
+    trajectory = Trajectory("m", EMOTIONS, start_s, start_s + 1, probabilities, np.array([1.0, 0.0]), 1.0, 1.0)
+    line = SimpleNamespace(trajectory=trajectory, labels=np.array(["sad", NO_SPEECH]), lead=np.array([sad, angry]))
+    spoken, silent = export._window_rows(line)
+    assert (spoken["answer"], spoken["confidence"]) == ("sad", 0.4)
+    place = 0.4 * np.array(AROUSAL_VALENCE["sad"]) + 0.6 * np.array(AROUSAL_VALENCE["angry"])
+    assert (spoken["arousal"], spoken["valence"]) == pytest.approx(tuple(place), abs=1e-6)
+    assert (silent["arousal"], silent["valence"]) == (None, None)
+
+
+def test_the_row_that_is_chosen_is_played(monkeypatch):
+    played = []
+    monkeypatch.setattr(sound, "play", lambda *times: played.append(times))
+    monkeypatch.setattr(st, "session_state", {"table": {"selection": {"rows": [1]}}})
+    view._play_segment("table", [Segment(i, i + 1, NO_SPEECH) for i in range(3)])
+    assert played == [(1, 2)]
+
+
+@pytest.mark.parametrize(("duration_s", "first"), [(3.9, "fast"), (4.0, "slow"), (60.0, "slow"), (60.1, "fast")])
+def test_a_long_recording_begins_with_the_fast_model(monkeypatch, duration_s, first):
+    """And a short one too, in which the chosen model has a single window."""
+    monkeypatch.setattr(settings, "models_for_long_audio", lambda: ("fast", "slow"))
+    monkeypatch.setattr(settings.clip_bar, "settings", lambda: SimpleNamespace(model="slow"))
+    monkeypatch.setattr(settings, "get_model", lambda name: SimpleNamespace(config=SimpleNamespace(window_s=2.0)))
+    assert settings._by_preference(duration_s)[0] == first
