@@ -46,6 +46,8 @@ def test_a_report_of_a_clip_needs_no_other_file():
         and "--model small" in page
         and "Source." in page
     )
+    assert '"x0":0.4,"x1":0.4' in page and "95th percentile of women." in page  # the threshold, the ranges
+    assert "<td>TESS</td><td>10</td><td>1</td><td>50.0%</td>" in page
     markup = re.sub(r"<script.*?</script>", "", page, flags=re.DOTALL)
     assert not re.findall(r'(?:src|href)="(?!data:)', markup)  # nothing to load
 
@@ -81,4 +83,5 @@ def test_a_report_of_a_batch_begins_with_the_doubtful_files(monkeypatch):
     assert NAME not in page and page.count("data:audio/wav") == 2
     assert re.findall(r"<td>(\w+)\.wav", page) == ["doubt", "gone", "sure"]
     monkeypatch.setattr("ser_core.plots.reports.html_report.MAX_SOUND_S", 3.0)
-    assert batch_report("title", rows, METRICS).count("data:audio/wav") == 1
+    short = ReportRow("short.wav", prediction(confidence=0.95, duration_s=0.5), load)  # there is room for it
+    assert batch_report("title", [*rows, short], METRICS).count("data:audio/wav") == 2

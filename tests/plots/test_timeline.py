@@ -32,10 +32,10 @@ def test_an_hour_is_sent_in_bytes_and_windows_without_speech_are_marked():
 
 
 def test_segments_have_a_label_where_something_was_predicted():
-    found = timeline_data(made("sa_a"), SEGMENTS, 9.0, units={"anna": SEGMENTS[1:2]}, others={"m": SEGMENTS})
+    found = timeline_data(made("sa_a"), SEGMENTS, 9.0, units={"anna": SEGMENTS[1:2]}, others={"m": SEGMENTS, "n": ()})
     assert [row[2] for row in found["segments"]] == [None, EMOTIONS.index("sad"), -1, None]
     assert "60%" in found["segments"][1][4] and NOT_SURE in found["segments"][2][4]
-    assert [row["title"] for row in found["rows"]] == ["anna", "m"] and found["n_units"] == 1
+    assert [row["title"] for row in found["rows"]] == ["anna", "m", "n"] and found["n_units"] == 1
     assert found["id"] != timeline_data(made("sa_a"), SEGMENTS[:2], 9.0)["id"]
 
 
@@ -45,6 +45,7 @@ def test_segments_have_a_label_where_something_was_predicted():
         ((), (), ""),
         ((("sad", 1.0),), (), "▼ sad throughout."),
         (((NOT_SURE, 1.0),), (), "Not sure throughout."),
+        ((("sad", 0.5), ("angry", 0.496), (NOT_SURE, 0.004)), (), "Most often ▼ sad (50% of the speech)."),
         (
             (("neutral", 0.6), ("angry", 0.3), (NOT_SURE, 0.1)),
             (Peak("angry", 190.2, 0.9), Peak("angry", 240.0, 0.8), Peak("angry", 580.0, 0.8)),
