@@ -80,8 +80,9 @@ def test_profiles_show_both_signs_apart():
     _, time_for, time_against, band_for, band_against = relevance_map(
         explanation(relevance), PICTURE, FRONTEND, 0.4
     ).data
-    assert time_for.y.max() == 4 and time_for.y.min() == 0 and time_against.y.min() == -4
-    assert band_for.x.max() == 10 and band_against.x.min() == -10 and band_for.line.color == SUPPORTING_COLOUR
+    assert time_for.y.max() == time_for.y[50] == 4 and time_for.y.min() == 0 and time_against.y.min() == -4
+    assert band_for.x.max() == band_for.x[20] == 10 and band_against.x.min() == -10
+    assert time_for.line.color == band_for.line.color == SUPPORTING_COLOUR
     assert band_for.customdata[20] == round(mel_band_centres_hz(FRONTEND)[20])
 
 
@@ -101,6 +102,7 @@ def test_curves_of_kept_and_removed_parts_differ_in_colour_and_dash():
         "random part removed",
     ]
     assert len({(line.line.color, line.line.dash) for line in figure.data}) == 4
+    np.testing.assert_array_equal([line.y for line in figure.data], [values, values / 2, 1 - values, values / 3])
     assert figure.layout.yaxis.title.text == emotion_label("sad") and figure.data[2].y.tolist() == [1, 0.5, 0]
 
 
