@@ -23,6 +23,7 @@ from ser_core.models.zoo.whisper.config import WhisperConfig
 from ser_core.models.zoo.whisper.encoder import WHISPER_BASE
 from ser_core.models.zoo.whisper.model import Whisper
 from ser_core.training.config import TrainingError, TrainingExample
+from ser_core.training.frozen import cross_corpus
 from ser_core.training.frozen.cache import StatisticsCache
 from ser_core.training.frozen.cross_corpus import (
     UnseenPredictions,
@@ -240,6 +241,27 @@ def test_each_corpus_is_predicted_by_a_head_without_it(model):
     detector = fit_cross_corpus_novelty(model, statistics, found, left_out)
     assert detector.percentile(float(far.max()) + 1) == 100
     assert detector.thresholds is None  # two speakers a corpus
+
+
+def test_distances_are_within_corpora_and_references_of_the_speaker(model, monkeypatch):
+    found, corpora, speakers = examples(), [], []
+    enrol, fit_distances = cross_corpus.enrolled_logits, cross_corpus.fit_neighbour_reference
+
+    def fitted(embeddings, groups):
+        corpora.append(groups.tolist())
+        return fit_distances(embeddings, groups)
+
+    def enrolled(model, embeddings, groups, n_clips):
+        speakers.append(groups.tolist())
+        return enrol(model, embeddings, groups, n_clips)
+
+    monkeypatch.setattr(cross_corpus, "fit_neighbour_reference", fitted)
+    monkeypatch.setattr(cross_corpus, "enrolled_logits", enrolled)
+    recipe = replace(RECIPE, epochs=1)
+    predict_left_out_corpora(EncoderFit(model, [separable(found, model)], found, recipe))
+    order = sorted({clip.corpus for clip in found})
+    assert corpora == [[clip.corpus for clip in found if clip.corpus != left_out] for left_out in order]
+    assert speakers == [[clip.speaker for clip in found if clip.corpus == left_out] for left_out in order]
 
 
 def test_song_is_left_out_with_its_corpus_and_never_predicted(model):
