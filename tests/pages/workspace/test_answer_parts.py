@@ -1,4 +1,4 @@
-"""Parts of the view "Answer", without a page: what is said of one prediction, its label and its recording."""
+"""Parts of the view "Answer", without a page: what is written about one prediction, its label and its recording."""
 
 from types import SimpleNamespace
 
@@ -14,7 +14,7 @@ from tests.plots.test_report import prediction
 
 
 @pytest.fixture
-def said(monkeypatch) -> list[str]:
+def written(monkeypatch) -> list[str]:
     """What is written as text."""
     found: list[str] = []
     for kind in ("markdown", "caption"):
@@ -25,26 +25,26 @@ def said(monkeypatch) -> list[str]:
 @pytest.mark.parametrize(
     ("label", "abstain", "verdict"), [("sad", False, "as"), ("sad", True, "not as"), ("fear", False, "not as")]
 )
-def test_a_model_that_abstains_has_predicted_nothing(said, monkeypatch, label, abstain, verdict):
+def test_a_model_that_abstains_has_predicted_nothing(written, monkeypatch, label, abstain, verdict):
     monkeypatch.delenv("SER_FEEDBACK", raising=False)
     feedback._show_label(SimpleNamespace(id="x"), label, prediction("sad", abstain=abstain))
-    assert said[0].endswith(f"**, {verdict} predicted.")
+    assert written[0].endswith(f"**, {verdict} predicted.")
 
 
-def test_stored_labels_are_compared_with_what_was_answered(said, tmp_path):
+def test_stored_labels_are_compared_with_what_was_answered(written, tmp_path):
     answers = (("sad", "sad", False), ("sad", "sad", True), ("sad", "fear", False))
     stored = [Feedback("x", "m", *given[:2], 0.5, given[2], 1.0, "now") for given in answers]
     feedback._show_table(stored, tmp_path)
-    assert said[0].startswith("3 labels in ") and ", 1 as predicted: " in said[0]
+    assert written[0].startswith("3 labels in ") and ", 1 as predicted: " in written[0]
 
 
-def test_a_label_is_revealed_for_its_clip_alone(said, monkeypatch):
+def test_a_label_is_revealed_for_its_clip_alone(written, monkeypatch):
     monkeypatch.setattr(view, "session", lambda: SimpleNamespace(revealed="before"))
     utterance = SimpleNamespace(emotion="sad")
     view._show_truth(SimpleNamespace(id="now", utterance=utterance))
-    assert not said
+    assert not written
     view._show_truth(SimpleNamespace(id="before", utterance=utterance))
-    assert "sad" in said[0]
+    assert "sad" in written[0]
 
 
 @pytest.mark.parametrize(
@@ -77,13 +77,13 @@ def test_the_second_emotion_is_named_where_it_is_possible(monkeypatch, top3, wor
 
 
 @pytest.mark.parametrize(("duration_s", "is_left"), [(60.0, False), (60.1, True)])
-def test_a_long_clip_is_left_to_the_view_models(said, monkeypatch, duration_s, is_left):
+def test_a_long_clip_is_left_to_the_view_models(written, monkeypatch, duration_s, is_left):
     monkeypatch.setattr(agreement, "available_models", lambda: ("a", "b"))
     monkeypatch.setattr(agreement, "_is_predicted", lambda *_: False)
     monkeypatch.setattr(agreement, "_draw", lambda *_: None)
     prepared = SimpleNamespace(quality=SimpleNamespace(duration_s=duration_s))
     fill_in = agreement.show_agreement(prepared, "a", SimpleNamespace(prediction=None))
-    assert (fill_in is None) == is_left == bool(said)
+    assert (fill_in is None) == is_left == bool(written)
 
 
 def test_a_recording_in_numbers():

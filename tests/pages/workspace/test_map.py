@@ -454,15 +454,15 @@ def test_a_clip_has_a_place_on_each_map():
 
 
 def test_neighbours_are_counted_by_emotion_and_by_corpus(monkeypatch):
-    found, said = made_up("small", "v", 4), []
-    monkeypatch.setattr(st, "markdown", said.append)
+    found, written = made_up("small", "v", 4), []
+    monkeypatch.setattr(st, "markdown", written.append)
     emotion, corpus = found.column("emotion"), found.column("corpus")
     sad = [np.flatnonzero((emotion == "sad") & (corpus == name))[:n] for name, n in (("crema_d", 2), ("ravdess", 1))]
     fear = np.flatnonzero((emotion == "fear") & (corpus == "crema_d"))[:2]
     rows = np.concatenate([*sad, fear])
     panel._show_heading(found, neighbours.Neighbourhood("", rows, np.zeros(5)), has_own=True)
     words = f"Of the 5 clips nearest to your clip, 3 are labelled {coloured('sad')} and 4 are from CREMA-D."
-    assert len(rows) == 5 and said == [words]
+    assert len(rows) == 5 and written == [words]
 
 
 def test_a_row_of_the_neighbours_leads_to_that_neighbour(monkeypatch):

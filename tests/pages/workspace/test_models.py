@@ -4,8 +4,10 @@ import csv
 import io
 import json
 import shutil
+from dataclasses import replace
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
@@ -13,11 +15,13 @@ from streamlit.testing.v1 import AppTest
 from pages.ui import analysis, model_picker
 from pages.ui.voice import personal
 from pages.ui.voice.personal import PersonalModel
+from pages.workspace.models import view
 from ser_core.inference.ensemble import ENSEMBLE_NAME
 from ser_core.inference.model_cache import unload_models
 from ser_core.labels import EMOTIONS
 from ser_core.models.checkpoint import Calibration
 from tests.make_page import open_view, session_of, texts
+from tests.plots.test_report import prediction
 
 
 @pytest.fixture
@@ -120,3 +124,46 @@ def test_a_damaged_model_is_named_and_the_other_one_answers(page, checkpoints):
 def test_a_file_that_is_none_is_named(page):
     page.file_uploader[0].set_value([("torn.wav", b"RIFF", "audio/wav")]).run()
     assert not page.exception and page.error[0].value
+
+
+# --- without a page --------------------------------------------------------------------------------------------------
+
+
+def result(model: str, emotion: str, took_s: float = 0.0123) -> SimpleNamespace:
+    return SimpleNamespace(prediction=replace(prediction(emotion), model=model), took_s=took_s, metrics={})
+
+
+def test_models_differ_from_the_ensemble_of_those_that_may_be_averaged(monkeypatch):
+    exported = []
+    monkeypatch.setattr(view, "ensemble_members", lambda names: names[1:])
+    monkeypatch.setattr(view, "get_model", lambda name: SimpleNamespace(n_parameters=lambda: 0))
+    monkeypatch.setattr(view, "opened", lambda *_: None)
+    monkeypatch.setattr(view, "_show_exports", lambda clip, *given: exported.extend(given))
+    for name in ("_show_bars", "_show_members", "show_expectation", "_show_how_to_install"):
+        monkeypatch.setattr(view, name, lambda *_: None)
+    view.show_comparison(None, None, [result("a", "sad"), result("b", "angry"), result("c", "angry")])
+    rows, table = exported
+    assert [row.model for row in rows] == ["a", "b", "c", ENSEMBLE_NAME]
+    assert rows[-1].probabilities["angry"] == pytest.approx(0.8)  # of b and c alone
+    assert [(line["differs"], line["latency ms"]) for line in table] == [(True, 12), (False, 12), (False, 12)]
+
+
+def test_the_input_that_is_shown_is_that_of_the_first_analysed_window(monkeypatch):
+    seen, keys = [], []
+    monkeypatch.setattr(view, "get_model", lambda name: SimpleNamespace(config=SimpleNamespace(window_s=1.5)))
+    monkeypatch.setattr(view, "frontend_features", lambda model, window: seen.append(window) or window)
+    monkeypatch.setattr(view, "remember", lambda make, *key: keys.append(key) or make())
+    one = result("a", "sad")
+    one.prediction = replace(one.prediction, start_s=1.0, end_s=3.0, version="v")
+    view._show_features(SimpleNamespace(id="clip", waveform=np.arange(64_000)), [one])
+    assert (seen[0][0], len(seen[0])) == (16_000, 24_000) and keys == [("clip", "features", "a", "v")]
+
+
+def test_the_functionals_that_stand_out_most_come_first(monkeypatch):
+    monkeypatch.setattr(view, "functional_names", lambda: ("pitch", "level", "jitter"))
+    found = view._functionals(np.array([1.0, -5.0, 3.0]))
+    assert [(row["functional"], row["standard deviations"]) for row in found] == [
+        ("level", -5),
+        ("jitter", 3),
+        ("pitch", 1),
+    ]

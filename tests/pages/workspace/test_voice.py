@@ -204,15 +204,15 @@ def keys(page: AppTest) -> list[str]:
 @pytest.mark.parametrize(("curve", "played"), [(0, [1.75]), (1, [("second-second", "B")])])
 def test_a_click_on_a_pitch_plays_that_clip(monkeypatch, curve, played):
     """The time axis begins with the speech, the player with the clip."""
-    heard: list = []
+    asked: list = []
     tracks = [track(name, np.zeros(160, np.float32), name) for name in ("first", "second")]
     prepared = [SimpleNamespace(tracks=[one]) for one in tracks]
-    monkeypatch.setattr(comparison.sound, "play", heard.append)
-    monkeypatch.setattr(comparison.sound, "play_other", lambda one: heard.append((one.id, one.name)))
+    monkeypatch.setattr(comparison.sound, "play", asked.append)
+    monkeypatch.setattr(comparison.sound, "play_other", lambda one: asked.append((one.id, one.name)))
     point = {"curve_number": curve, "x": 1.25}
     monkeypatch.setattr(st, "session_state", {comparison.PITCH: {"selection": {"points": [point]}}})
     comparison._play_from(prepared, [0.5, 0.25])
-    assert heard == played
+    assert asked == played
 
 
 def test_the_alternative_text_says_where_a_value_lies():
