@@ -174,20 +174,20 @@ def train(options: argparse.Namespace, command: str) -> None:
         one of ERRORS.
     """
     folder = Path("runs") / run_name(options)
+    run = TrainingRun(folder, options.resume, start_name(options.start) if options.start else "", command)
     if MODELS[options.model][0] == "whisper":
         head = head_recipe(overrides(options))
         model, data = initial_state(options, head.seed)
         training = provenance(options, data, asdict(head))
-        return train_head(model, folder, data, head, training, options.resume, command)
+        return train_head(model, run, data, head, training)
     config = training_recipe(options.model, overrides(options), options.recipe)
     if beyond := [epoch for epoch in options.keep_epochs if epoch > config.epochs]:
         raise TrainingError(f"--keep-epochs {beyond[0]}: the training has {config.epochs} epochs. Name one of them.")
     model, data = initial_state(options, config.seed)
     if not model.is_neural:
+        run.check_new()
         recipe = fit_on_functionals(model, data, config.seed)
     else:
-        start = start_name(options.start) if options.start else ""
-        run = TrainingRun(folder, options.resume, start, command)
         recipe = asdict(config)
         model = fit_network(model, config, data, run, options, provenance(options, data, recipe))
         if options.log:

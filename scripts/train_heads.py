@@ -5,14 +5,15 @@ python -m scripts.train_heads whisper --protocol speaker-independent-8  what an 
 python -m scripts.train_heads whisper --protocol left-out --check       compares with the recorded scores
 
 Writes assets/results/<protocol>-<model>.json and prints its table. Each fold is a run of scripts.train below runs/;
-finished runs are skipped. Scores are of clips without the silence at their ends, each as one window, from the cache of
-the encoder's outputs.
+finished runs with the model's own settings are skipped, others are refused. Scores are of clips without the silence at
+their ends, each as one window, from the cache of the encoder's outputs.
 """
 
 import argparse
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -25,18 +26,46 @@ from scripts.common.train_head import own_statistics
 from ser_core import paths
 from ser_core.data import AudioStore, protocol_folds, protocol_split
 from ser_core.evaluation import ENROLLED_CLIPS, auroc_unlike_training, mean_reports, reports_by_corpus
-from ser_core.models import MODELS, Whisper, load_model
-from ser_core.training import TrainingData, TrainingExample
+from ser_core.models import MODELS, Whisper, load_model, training_record
+from ser_core.training import TrainingData, TrainingError, TrainingExample, flatten_config, head_recipe
 
 LEFT_OUT = "left-out"
 PROTOCOLS = (LEFT_OUT, "speaker-independent-8")
 
 
+def fold_checkpoint(model_name: str, protocol: str, fold: str) -> Path:
+    """Checkpoint of the run of one fold."""
+    return Path("runs") / f"{model_name}-{protocol}-{fold}" / "checkpoint"
+
+
+def check_settings(model_name: str, protocol: str, fold: str) -> None:
+    """Checks that a finished run of a fold has the settings with which this command trains.
+
+    Settings that a run of an earlier version does not record count as these.
+
+    Raises:
+        CheckpointError: it cannot be loaded.
+        TrainingError: it has others.
+    """
+    checkpoint = fold_checkpoint(model_name, protocol, fold)
+    if not checkpoint.is_dir():
+        return
+    found = training_record(checkpoint) | {"model": load_model(checkpoint, "cpu").config.to_dict()}
+    own = {"protocol": protocol, "fold": fold, "n_clips": len(protocol_split(protocol, fold).train)}
+    own = {**own, "recipe": asdict(head_recipe({})), "model": MODELS[model_name][1].to_dict()}
+    settings, expected = (flatten_config(json.loads(json.dumps(each))) for each in (found, own))  # lists for tuples
+    differing = [f"{name} {value!s:.40}" for name, value in settings.items() if value != expected.get(name)]
+    if differing:
+        raise TrainingError(
+            f"{checkpoint.parent} is a run with settings that are not those of {model_name}: {', '.join(differing)}. "
+            "Rename its folder or delete it: this command then trains the fold."
+        )
+
+
 def fold_reports(model_name: str, protocol: str, fold: str) -> dict[str, dict]:
     """Scores of one fold by corpus; trains its model first."""
-    run = f"{model_name}-{protocol}-{fold}"
-    checkpoint = Path("runs") / run / "checkpoint"
-    arguments = [model_name, "--protocol", protocol, "--fold", fold, "--run", run]
+    checkpoint = fold_checkpoint(model_name, protocol, fold)
+    arguments = [model_name, "--protocol", protocol, "--fold", fold, "--run", checkpoint.parent.name]
     if not checkpoint.is_dir() and (code := train.main(arguments)):
         raise SystemExit(code)
     model, split = load_model(checkpoint, "cpu"), protocol_split(protocol, fold)
@@ -63,6 +92,8 @@ def protocol_scores(model_name: str, protocol: str) -> dict:
         one of train.ERRORS.
     """
     folds = {}
+    for fold in protocol_folds(protocol):  # before the first training
+        check_settings(model_name, protocol, fold)
     for fold in protocol_folds(protocol):
         folds[fold] = fold_reports(model_name, protocol, fold)
         pairs = {c: (r["uar_common"], r["enrolled"][ENROLLED_CLIPS]["uar_common"]) for c, r in folds[fold].items()}

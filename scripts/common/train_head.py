@@ -21,6 +21,7 @@ from ser_core.training import (
     HeadCurve,
     StatisticsCache,
     TrainingData,
+    TrainingRun,
     check_corpora,
     check_tuning,
     curve_text,
@@ -34,26 +35,25 @@ from ser_core.training import (
 
 def train_head(
     model: Whisper,
-    folder: Path,
+    run: TrainingRun,
     data: TrainingData,
     config: HeadConfig,
     training: dict,
-    resume: bool = False,
-    command: str = "",
 ) -> None:
     """Fits the head, tunes the layers that the model's config names, calibrates it and saves the checkpoint.
 
     Args:
-        folder: of the run.
+        run: resumed from the states of an interrupted tuning.
         training: provenance for config.json.
-        resume: go on from the states of an interrupted tuning.
-        command: repeats the run.
     """
+    run.check_new()
+    content = {"train": asdict(config), "model": model.config.to_dict(), "start": run.start}
+    run.check_config(content)
     check_corpora(data.train)
     check_tuning(model, config)
     statistics = read_statistics(model, data, config)
     frames = read_frames(model, data) if model.config.tuned_layers else []
-    fit = EncoderFit(model, statistics, data.train, config, frames, folder / "tuning", resume, show_step)
+    fit = EncoderFit(model, statistics, data.train, config, frames, run.folder / "tuning", run.resume, show_step)
     left_out, unseen = (
         predict(fit, lambda group: print(f"without {group}", flush=True))
         for predict in (predict_left_out_corpora, predict_unseen_speakers)
@@ -62,12 +62,11 @@ def train_head(
     own = fit(np.arange(len(data.train)), "all", curve)
     calibration = fit_cross_corpus_calibration(left_out, unseen)
     novelty = fit_cross_corpus_novelty(model, own, data.train, left_out)
-    save_model(model, folder / "checkpoint", "whisper", calibration, training, novelty)
+    save_model(model, run.folder / "checkpoint", "whisper", calibration, training, novelty)
     if not model.config.tuned_layers:  # else the figures are of the model before its tuning
-        content = {"train": asdict(config), "model": model.config.to_dict(), "start": "", "command": command}
-        write_run(folder, content, curve.records)
-        (folder / "checkpoint" / CURVE_FILE).write_text(curve_text(curve.records))
-    path = str(folder / "checkpoint")
+        write_run(run.folder, content | {"command": run.command}, curve.records)
+        (run.folder / "checkpoint" / CURVE_FILE).write_text(curve_text(curve.records))
+    path = str(run.folder / "checkpoint")
     print(f"{path} is ready. Evaluate it: python -m scripts.evaluate {shlex.quote(path)}")
 
 

@@ -61,6 +61,35 @@ class TrainingRun:
     start: str = ""  # name of the start weights; a run is resumed with the same ones only
     command: str = ""  # reproduces the run
 
+    def check_new(self) -> None:
+        """Checks that nothing would be overwritten.
+
+        Raises:
+            TrainingError: the folder holds a run that is not to be resumed.
+        """
+        kept = (CONFIG_FILE, "checkpoint", "tuning")  # scikit-learn and tuned heads have no config.json
+        if not self.resume and any((self.folder / name).exists() for name in kept):
+            raise TrainingError(
+                f"{self.folder.name} exists already. Continue it with --resume, or choose another --run."
+            )
+
+    def check_config(self, content: dict) -> None:
+        """Checks that a run that is resumed is of the same settings.
+
+        Args:
+            content: of config.json; the command does not count.
+
+        Raises:
+            TrainingError: config.json holds others.
+        """
+        path = self.folder / CONFIG_FILE
+        content = json.loads(json.dumps(content))  # lists for tuples, as in the file
+        if path.is_file() and {k: v for k, v in json.loads(path.read_text()).items() if k != "command"} != content:
+            raise TrainingError(
+                f"{self.folder.name} was started with another config or other start weights. "
+                "Give the same ones, or start a new run."
+            )
+
     def prepare(self, model: SERModel, config: TrainConfig) -> None:
         """Writes config.json.
 
@@ -68,19 +97,10 @@ class TrainingRun:
             TrainingError: the folder holds a run that is not to be resumed, or one with another config; or the disk is
                 full.
         """
-        path = self.folder / CONFIG_FILE
         content = {"train": asdict(config), "model": model.config.to_dict(), "start": self.start}
-        content = json.loads(json.dumps(content))  # lists for tuples, as in the file
-        if path.is_file() and not self.resume:
-            raise TrainingError(
-                f"{self.folder.name} exists already. Continue it with --resume, or choose another --run."
-            )
-        if path.is_file() and {k: v for k, v in json.loads(path.read_text()).items() if k != "command"} != content:
-            raise TrainingError(
-                f"{self.folder.name} was started with another config or other start weights. "
-                "Give the same ones, or start a new run."
-            )
-        self._write(path, json.dumps(content | {"command": self.command}, indent=1))
+        self.check_new()
+        self.check_config(content)
+        self._write(self.folder / CONFIG_FILE, json.dumps(content | {"command": self.command}, indent=1))
 
     @contextmanager
     def only_writer(self) -> Iterator[None]:

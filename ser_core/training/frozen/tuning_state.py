@@ -49,7 +49,7 @@ class TuningState:
             metadata = file.metadata()
             if metadata["identity"] != self._fingerprint():
                 raise TrainingError(
-                    f"{self.path} is of other settings or recordings. Give the same ones, or train without --resume."
+                    f"{self.path} is of other settings or recordings. Give the same ones, or choose another --run."
                 )
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
         load_tensors(self._parts, tensors)

@@ -39,6 +39,13 @@ class UntrainedNetwork(torch.nn.Identity):
     is_neural = True
 
 
+class UntrainedClassifier(UntrainedNetwork):
+    """A model that scripts.train takes for a head or a classifier."""
+
+    is_neural = False
+    config = MODELS["whisper"][1]
+
+
 @pytest.mark.slow
 def test_train_ends_with_a_calibrated_checkpoint(workplace, small_networks, capsys):
     assert train.main([*FOLD_0, "--run", "my run"]) == 0
@@ -117,6 +124,29 @@ def test_a_run_is_not_resumed_on_another_fold(workplace, small_networks, capsys)
     assert train.main(FOLD_0) == 0
     assert train.main([*FOLD_0, "--fold", "2", "--resume"]) == 2
     assert "recordings" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("model", "left"),
+    [
+        ("whisper", "checkpoint"),
+        ("whisper", "tuning"),
+        ("whisper-light", "config.json"),
+        ("random-forest", "checkpoint"),
+    ],
+)
+def test_no_model_overwrites_a_run(workplace, small_networks, monkeypatch, capsys, model, left):
+    monkeypatch.setattr(recipes, "build_model", lambda name, config: UntrainedClassifier())
+    (workplace / "runs" / "x" / left).mkdir(parents=True)
+    assert train.main([model, "--fold", "0", "--run", "x", "--partial"]) == 2
+    assert "x exists already. Continue it with --resume, or choose another --run." in capsys.readouterr().err
+
+
+def test_a_head_is_not_resumed_with_other_settings(workplace, small_networks, capsys):
+    (workplace / "runs" / "x").mkdir(parents=True)
+    (workplace / "runs/x/config.json").write_text(json.dumps({"train": asdict(recipes.head_recipe({"seed": 1}))}))
+    assert train.main(["whisper", "--fold", "0", "--run", "x", "--partial", "--resume"]) == 2
+    assert "x was started with another config" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,17 @@
 """scripts.train_heads: what it refuses before the work."""
 
+import json
+from dataclasses import asdict, replace
+from types import SimpleNamespace
+
 import pytest
 
 from scripts import train_heads
 from ser_core import paths
+from ser_core.data.protocols.files import protocol_folds
+from ser_core.data.protocols.splits import protocol_split
+from ser_core.models.registry import MODELS
+from ser_core.training.recipes import head_recipe
 
 
 @pytest.mark.parametrize(
@@ -18,10 +26,50 @@ def test_a_model_without_a_head_and_a_missing_file_are_refused(monkeypatch, tmp_
     assert cause in capsys.readouterr().err
 
 
-def test_without_decoded_recordings_it_says_what_to_run(workplace, monkeypatch, tmp_path, capsys):
+@pytest.fixture
+def finished(workplace, monkeypatch):
+    """A function that writes a finished run of each left-out corpus, with changes of what it records."""
+    config = MODELS["whisper"][1]
+    monkeypatch.setattr(train_heads, "load_model", lambda *arguments: SimpleNamespace(config=config))
+
+    def write(**changes: object) -> None:
+        for fold in protocol_folds("left-out"):
+            folder = workplace / "runs" / f"whisper-left-out-{fold}" / "checkpoint"
+            folder.mkdir(parents=True)
+            training = {"protocol": "left-out", "fold": fold, "n_clips": len(protocol_split("left-out", fold).train)}
+            recipe = asdict(head_recipe({}))
+            del recipe["tuning"]  # as in a run of a version without it
+            (folder / "config.json").write_text(json.dumps({"training": training | {"recipe": recipe} | changes}))
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"recipe": asdict(head_recipe({"epochs": 3}))}, "recipe.epochs 3"),
+        ({"n_clips": 36}, "n_clips 36"),
+        ({"folders": {"my-recordings": 12}}, "folders.my-recordings 12"),
+    ],
+)
+def test_a_run_with_other_settings_is_not_scored(finished, monkeypatch, capsys, changes, named):
+    monkeypatch.setattr(train_heads, "fold_reports", lambda *arguments: pytest.fail("it began"))
+    finished(**changes)
+    assert train_heads.main(["whisper", "--protocol", "left-out"]) == 2
+    message = capsys.readouterr().err
+    assert "runs/whisper-left-out-" in message and f": {named}. Rename its folder or delete it" in message
+
+
+def test_a_run_of_another_architecture_is_not_scored(finished, monkeypatch, capsys):
+    finished()
+    config = replace(MODELS["whisper"][1], tuned_layers=(5,))
+    monkeypatch.setattr(train_heads, "load_model", lambda *arguments: SimpleNamespace(config=config))
+    assert train_heads.main(["whisper", "--protocol", "left-out"]) == 2
+    assert ": model.tuned_layers [5]. Rename" in capsys.readouterr().err
+
+
+def test_without_decoded_recordings_it_says_what_to_run(finished, monkeypatch, tmp_path, capsys):
     monkeypatch.setenv("SER_CACHE", str(tmp_path / "empty"))
-    monkeypatch.setattr(train_heads, "load_model", lambda *arguments: None)
-    for fold in train_heads.protocol_folds("left-out"):
-        (tmp_path / "runs" / f"whisper-left-out-{fold}" / "checkpoint").mkdir(parents=True)
+    finished()
     assert train_heads.main(["whisper", "--protocol", "left-out"]) == 2
     assert "scripts.prepare_corpora" in capsys.readouterr().err
