@@ -110,8 +110,10 @@ def show_empty() -> None:
 
 
 def show_problems(batch: Batch) -> None:
-    """Files that cannot be read, rows of a table that cannot be used, words that are no emotion."""
+    """Files that cannot be read, rows and columns of a table that are not used, words that are no emotion."""
     _show_words(batch)
+    for note in batch.labels.notes:
+        st.caption(plain(note))
     rows = [{"file or row": item.name, "reason": item.problem} for item in batch.unreadable]
     rows += [{"file or row": where, "reason": reason} for where, reason in batch.labels.problems]
     if not rows:

@@ -82,6 +82,8 @@ def read_folders(options: argparse.Namespace) -> list[Utterance]:
     for path in options.folder:
         listing = read_folder(path, words)
         print_left_out(path, listing)
+        if listing.note:
+            print(f"{path.name}: {listing.note}", file=sys.stderr)
         print_copies(path, listing.utterances)
         new = {utterance.path.resolve(): utterance for utterance in listing.utterances}
         if again := sorted(found.keys() & new.keys()):
@@ -114,7 +116,7 @@ def print_left_out(path: Path, listing: CorporaListing) -> None:
         first.setdefault(reason, where)
     for reason, n in Counter(listing.excluded.values()).most_common():
         print(f"{path.name}: {n} left out, {reason}: {first[reason]}{'' if n == 1 else ', ...'}", file=sys.stderr)
-    if any(reason.startswith(UNKNOWN_EMOTION) for reason in first):
+    if any(UNKNOWN_EMOTION in reason for reason in first):
         print(f"To use them, map their words: --map WORD=EMOTION ({', '.join(EMOTIONS)})", file=sys.stderr)
 
 

@@ -36,13 +36,13 @@ from .file_names import (
     parse_filename as parse_filename,
 )
 from .folders import (
-    UNKNOWN_EMOTION as UNKNOWN_EMOTION,
     UNKNOWN_SPEAKER as UNKNOWN_SPEAKER,
     content_digest as content_digest,
     parse_utterance_id as parse_utterance_id,
     read_folder as read_folder,
 )
 from .label_tables import (
+    UNKNOWN_EMOTION as UNKNOWN_EMOTION,
     emotion_word as emotion_word,
     table_rows as table_rows,
 )

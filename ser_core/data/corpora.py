@@ -20,6 +20,7 @@ class CorporaListing:
     utterances: tuple[Utterance, ...]
     excluded: dict[str, str] = field(default_factory=dict)  # path -> reason
     unrecognised: tuple[str, ...] = ()  # audio files that match no file-name grammar
+    note: str = ""  # which columns of the table of a folder are not used, where it has no speakers
 
     @property
     def repeated(self) -> dict[str, str]:

@@ -3,8 +3,9 @@
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from ser_core import paths
@@ -14,49 +15,54 @@ from ser_core.data.file_names import parse_filename
 from ser_core.data.label_tables import (
     TABLE_COLUMNS,
     TABLE_SUFFIXES,
+    UNKNOWN_EMOTION,
     LabelRow,
+    contradiction,
+    describe_unused_columns,
     emotion_word,
+    emotion_words,
     is_label_table,
     parse_table,
+    path_key,
 )
 from ser_core.data.utterances import CORPUS_NAMES, CorpusError, Utterance
 from ser_core.labels import EMOTIONS
 
 N_DIGEST_DIGITS = 8
 UNKNOWN_SPEAKER = "unknown"
-UNKNOWN_EMOTION = "unknown emotion"
 MISSING_FILE = "the file does not exist"
+SEVERAL_FILES = "several files have this name in another case"
 
 
 def read_folder(path: str | Path, mapping: Mapping[str, str] | None = None) -> CorporaListing:
     """Recordings of a folder with labels of its own.
 
     Either a table (CSV) with the columns path and emotion and, optionally, speaker and corpus; paths are relative to
-    the table. Or folders named after emotions; all other folders on the way to a recording are its speaker. Hidden
-    folders are left out.
+    the table, in another case where one file alone has this name. Or folders named after emotions; all other folders on
+    the way to a recording are its speaker. Hidden folders are left out.
 
     Args:
         path: the folder, or its table.
         mapping: word for an emotion in the folder -> one of EMOTIONS; others than these are left out.
 
     Returns:
-        The listing, utterances sorted by id; `excluded` has each recording that is left out, with the reason.
+        The listing, utterances sorted by id; `excluded` has each recording that is left out, with the reason, also
+            those of a folder that its table does not list, unless the path is that of the table.
 
     Raises:
         CorpusError: no usable recording, a table that cannot be read or lacks a column, two speakers of one plain name,
             or a corpus with the name of a known one.
     """
     path = Path(path)
-    words = {emotion_word(word): emotion_word(emotion) for word, emotion in (mapping or {}).items()}
-    if unknown := set(words.values()) - set(EMOTIONS):
+    known = emotion_words({word: emotion_word(emotion) for word, emotion in (mapping or {}).items()})
+    if unknown := set(known.values()) - set(EMOTIONS):
         raise CorpusError(f"Unknown emotion: {', '.join(sorted(unknown))}. There are: {', '.join(EMOTIONS)}.")
     try:
-        root, rows = _read_rows(path, words)
+        root, listing = _list_folder(path, known)
     except OSError as error:
         raise CorpusError(
             f"{error.filename or path} cannot be read: {error.strerror}. Check the path and its permissions."
         ) from None
-    listing = _list_rows(rows, root, words)
     if not listing.utterances:
         raise CorpusError(_describe_empty(path, root, listing))
     return listing
@@ -83,8 +89,8 @@ def _utterance(corpus: str, speaker: str, emotion: str, name: str, path: Path) -
     return Utterance(f"{corpus}/{speaker}/{emotion}/{name}", path, corpus, f"{corpus}-{speaker}", "unknown", emotion)
 
 
-def _read_rows(path: Path, words: Mapping[str, str]) -> tuple[Path, list[LabelRow]]:
-    """The folder to which the rows are relative, and the rows.
+def _list_folder(path: Path, known: Mapping[str, str]) -> tuple[Path, CorporaListing]:
+    """The folder to which the paths are relative, and the listing.
 
     Raises:
         CorpusError: see read_folder.
@@ -94,35 +100,95 @@ def _read_rows(path: Path, words: Mapping[str, str]) -> tuple[Path, list[LabelRo
         raise CorpusError(f"{path} does not exist.")
     table = path if path.is_file() else _find_table(path)
     if table is None:
-        return path, _tree_rows(path, words)
-    return table.parent, parse_table(table.name, table.read_bytes())
+        return path, _list_rows(_tree_rows(path, known), _FolderFiles(path), known)
+    content, files = table.read_bytes(), _FolderFiles(table.parent)
+    listing = _list_rows(parse_table(table.name, content), files, known)
+    unlisted = {} if path == table else dict.fromkeys(files.not_asked_for(), f"not listed in {table.name}")
+    note = describe_unused_columns(table.name, content)
+    return table.parent, replace(listing, excluded=listing.excluded | unlisted, note=note)
 
 
-def _list_rows(rows: Iterable[LabelRow], root: Path, words: Mapping[str, str]) -> CorporaListing:
-    found: dict[Path, list[tuple[LabelRow, Utterance]]] = defaultdict(list)
+class _FolderFiles:
+    """The files of a folder by the paths of its table."""
+
+    def __init__(self, root: Path):
+        self.root = root
+        self._found: set[Path] = set()
+
+    def find(self, name: str) -> Path | str:
+        """File of a table's path, or the reason why there is none: as written, with Windows separators, in another
+        Unicode normal form (macOS), or in another case, if one file alone has that name.
+
+        Raises:
+            OSError: a name that no file can have.
+        """
+        alike = [path] if (path := self._as_written(name)) else self._by_key.get(path_key(name), [])
+        if len(alike) != 1:
+            return SEVERAL_FILES if alike else MISSING_FILE
+        self._found.add(alike[0].resolve())
+        return alike[0]
+
+    def _as_written(self, name: str) -> Path | None:
+        for written in dict.fromkeys((name, name.replace("\\", "/"))):
+            for form in (written, unicodedata.normalize("NFC", written), unicodedata.normalize("NFD", written)):
+                if form and (self.root / form).is_file():
+                    return self.root / form
+        return None
+
+    @cached_property
+    def _by_key(self) -> dict[str, list[Path]]:
+        """Read where a path names no file as it is written."""
+        found: dict[str, list[Path]] = defaultdict(list)
+        for path in walk_files(self.root):
+            found[path_key(path.relative_to(self.root).as_posix())].append(path)
+        return found
+
+    def not_asked_for(self) -> Iterator[str]:
+        """Recordings that `find` has not found, without hidden ones."""
+        for path in _recordings(self.root):
+            name = path.relative_to(self.root)
+            if path.resolve() not in self._found and not any(folder.startswith(".") for folder in name.parts[:-1]):
+                yield name.as_posix()
+
+
+def _recordings(root: Path) -> Iterator[Path]:
+    """Files below a folder that are named as sound, but for the hidden ones of macOS."""
+    return (p for p in walk_files(root) if p.suffix.lower() in AUDIO_SUFFIXES and not p.name.startswith("."))
+
+
+def _list_rows(rows: Iterable[LabelRow], files: _FolderFiles, known: Mapping[str, str]) -> CorporaListing:
+    found: dict[Path, list[tuple[LabelRow, Path]]] = defaultdict(list)
     excluded: dict[str, str] = {}
     for row in rows:
-        utterance = _parse_row(row, root, words)
-        if isinstance(utterance, str):
-            excluded[row.where] = utterance
+        path = _find_file(row, files)
+        if isinstance(path, str):
+            excluded[row.where] = path
         else:
-            found[utterance.path.resolve()].append((row, utterance))
-    used: list[Utterance] = []
-    for (first_row, first), *others in found.values():
-        if contradiction := _contradiction([first, *(other for _, other in others)]):
-            excluded |= {row.where: f"listed with {contradiction}" for row, _ in ((first_row, first), *others)}
+            found[path.resolve()].append((row, path))
+    used: list[tuple[LabelRow, Utterance]] = []
+    for (first, path), *others in found.values():
+        if reason := contradiction([first, *(row for row, _ in others)], known):
+            excluded |= {row.where: reason for row in (first, *(row for row, _ in others))}
             continue
-        excluded |= {row.where: f"listed before: {first_row.where}" for row, _ in others}
-        used.append(first)
-    _check_distinct([pair for pairs in found.values() for pair in pairs])
-    return CorporaListing(tuple(sorted(used, key=lambda utterance: utterance.id)), excluded)
+        utterance = _parse_row(first, path, files.root, known)
+        if isinstance(utterance, str):
+            excluded[first.where] = utterance
+        else:
+            used.append((first, utterance))
+        excluded |= {row.where: f"listed before: {first.where}" for row, _ in others}
+    _check_distinct(used)
+    utterances = (utterance for _, utterance in used)
+    return CorporaListing(tuple(sorted(utterances, key=lambda utterance: utterance.id)), excluded)
 
 
-def _contradiction(utterances: Sequence[Utterance]) -> str:
-    """What the rows of one file disagree on, or ""."""
-    if len({utterance.emotion for utterance in utterances}) > 1:
-        return "two different emotions"
-    return "two different speakers" if len({utterance.speaker for utterance in utterances}) > 1 else ""
+def _find_file(row: LabelRow, files: _FolderFiles) -> Path | str:
+    """The file of a row, or the reason why there is none."""
+    if row.problem:
+        return row.problem
+    try:
+        return files.find(row.name)
+    except OSError as error:  # of a name that is too long
+        return f"cannot be read: {error.strerror}"
 
 
 def _check_distinct(found: Iterable[tuple[LabelRow, Utterance]]) -> None:
@@ -143,21 +209,15 @@ def _check_distinct(found: Iterable[tuple[LabelRow, Utterance]]) -> None:
                 )
 
 
-def _parse_row(row: LabelRow, root: Path, words: Mapping[str, str]) -> Utterance | str:
-    """Utterance of a row, or the reason why it is not used."""
-    if row.problem:
-        return row.problem
-    word = emotion_word(row.emotion)
-    emotion = words.get(word, word)
-    if not row.emotion or emotion not in EMOTIONS:
+def _parse_row(row: LabelRow, path: Path, root: Path, known: Mapping[str, str]) -> Utterance | str:
+    """Utterance of a row and its file, or the reason why it is not used."""
+    emotion = known.get(emotion_word(row.emotion))
+    if emotion is None:
         return f"{UNKNOWN_EMOTION} {row.emotion!r}"
     try:
-        path = _existing_file(root, row.name)
-        digest = _content_digest(path) if path else ""
-    except OSError as error:  # also of a name that is too long
+        digest = _content_digest(path)
+    except OSError as error:
         return f"cannot be read: {error.strerror}"
-    if path is None:
-        return MISSING_FILE
     corpus = _plain_name(row.corpus) or _plain_name(root.resolve().name) or "folder"
     if corpus in CORPUS_NAMES:
         raise CorpusError(
@@ -182,20 +242,9 @@ def _plain_name(text: str) -> str:
     return re.sub(r"[^\w.]+", "_", unicodedata.normalize("NFC", text)).strip("_")
 
 
-def _existing_file(root: Path, name: str) -> Path | None:
-    """File of a table's path: as written, with Windows separators, or in another Unicode normal form (macOS)."""
-    for written in dict.fromkeys((name, name.replace("\\", "/"))):
-        for form in (written, unicodedata.normalize("NFC", written), unicodedata.normalize("NFD", written)):
-            if form and (root / form).is_file():
-                return root / form
-    return None
-
-
-def _tree_rows(root: Path, words: Mapping[str, str]) -> list[LabelRow]:
+def _tree_rows(root: Path, known: Mapping[str, str]) -> list[LabelRow]:
     """Rows of the recordings in folders; the emotion is at the depth where most known emotions are."""
-    paths = (p for p in walk_files(root) if p.suffix.lower() in AUDIO_SUFFIXES and not p.name.startswith("."))
-    names = [path.relative_to(root) for path in sorted(paths)]
-    known = {emotion: emotion for emotion in EMOTIONS} | dict(words)
+    names = [path.relative_to(root) for path in sorted(_recordings(root))]
     depths = Counter(i for name in names for i, part in enumerate(name.parts[:-1]) if emotion_word(part) in known)
     depth = depths.most_common(1)[0][0] if depths else 0
     rows = []

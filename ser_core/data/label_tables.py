@@ -3,18 +3,25 @@
 import csv
 import io
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import PurePosixPath
 
 from ser_core.data.utterances import CorpusError
+from ser_core.labels import EMOTIONS
 
 TABLE_COLUMNS = ("path", "speaker", "emotion")  # and, if there are several corpora, "corpus"
 REQUIRED_COLUMNS = ("path", "emotion")
+OPTIONAL_COLUMNS = ("speaker", "corpus", "sentence")
+UNKNOWN_EMOTION = "unknown emotion"
 PREDICTION_COLUMN = "abstain"  # of the tables that scripts.predict writes; they have a file and an emotion, too
 TABLE_SUFFIXES = (".csv", ".tsv")
 UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
-OTHER_NAMES = {"file": "path", "filename": "path", "file name": "path", "label": "emotion"}
+SPEAKER_NAMES = ("speaker", "actor", "subject", "participant", "talker")
+OTHER_NAMES = {"file": "path", "filename": "path", "file name": "path", "label": "emotion"} | {
+    name + end: "speaker" for name in SPEAKER_NAMES for end in ("", "id", "_id", "-id", " id")
+}
 """Other name of a column -> its name; used where the table has none of that name."""
 
 
@@ -36,6 +43,50 @@ def emotion_word(text: str) -> str:
     return unicodedata.normalize("NFC", text).strip().casefold()
 
 
+def plain_path(path: str) -> str:
+    """A path as this program writes it: with slashes (Windows), in NFC (macOS writes NFD)."""
+    return unicodedata.normalize("NFC", str(PurePosixPath(path.replace("\\", "/"))))
+
+
+def path_key(path: str) -> str:
+    """A path for comparison in any case, too."""
+    return plain_path(path).casefold()
+
+
+def emotion_words(words: Mapping[str, str]) -> dict[str, str]:
+    """Each word for an emotion -> one of EMOTIONS: the emotions themselves, and the given words."""
+    return {emotion: emotion for emotion in EMOTIONS} | {emotion_word(word): words[word] for word in words}
+
+
+def contradiction(rows: Sequence[LabelRow], known: Mapping[str, str]) -> str:
+    """What the rows of one file disagree on, or "": then it has the label of the first.
+
+    Args:
+        known: from emotion_words.
+    """
+    emotions = {known.get(emotion_word(row.emotion)) for row in rows}
+    if None in emotions and len(emotions) > 1:
+        word = next(row.emotion for row in rows if emotion_word(row.emotion) not in known)
+        return f"listed with an emotion and with the {UNKNOWN_EMOTION} {word!r}"
+    if len(emotions) > 1:
+        return "listed with two different emotions"
+    speakers = {unicodedata.normalize("NFC", f"{row.corpus}/{row.speaker}") for row in rows}
+    return "listed with two different speakers" if len(speakers) > 1 else ""
+
+
+def describe_unused_columns(name: str, content: bytes) -> str:
+    """The columns of a table that are not used, where none of them has the speakers; "" otherwise.
+
+    Raises:
+        CorpusError: as parse_table.
+    """
+    columns = column_names(name, table_text(name, content))
+    unused = [column for column in columns if column not in (*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS, "")]
+    if "speaker" in columns or not unused:
+        return ""
+    return f"{name} has no column speaker; columns that are not used: {', '.join(unused)}"
+
+
 def parse_table(name: str, content: bytes) -> list[LabelRow]:
     """Rows of a table; the separator is comma, semicolon or tab.
 
@@ -47,7 +98,7 @@ def parse_table(name: str, content: bytes) -> list[LabelRow]:
     """
     rows = []
     for number, row in table_rows(name, content, REQUIRED_COLUMNS, ("speaker", "corpus")):
-        found = {column: row.get(column, "") for column in ("speaker", "emotion", "corpus", "sentence")}
+        found = {column: row.get(column, "") for column in ("emotion", *OPTIONAL_COLUMNS)}
         rows.append(LabelRow(f"row {number}, {row.get('path', '')}", row.get("path", ""), **found))
     return rows
 
@@ -73,7 +124,8 @@ def table_rows(
             f"Required: {', '.join(required)}{'; optional: ' if optional else ''}{', '.join(optional)}."
         )
     if twice := [column for column in (*required, *optional) if columns.count(column) > 1]:
-        raise CorpusError(f"{name} has several columns {', '.join(twice)} ({_written(twice[0])}): keep one of each.")
+        written = ", ".join(w for w, column in zip(_first_line(name, text), columns, strict=True) if column in twice)
+        raise CorpusError(f"{name} has several columns {', '.join(twice)} ({written}): keep one of each.")
     for number, line in enumerate(islice(_records(name, text), 1, None), 2):
         row = dict(zip(columns, (cell.strip() for cell in line), strict=False))
         if any(row.values()):
@@ -111,13 +163,13 @@ def column_names(name: str, text: str) -> list[str]:
     Raises:
         CorpusError: it is not a line of a table.
     """
-    names = [column.strip().casefold() for column in next(_records(name, text), [])]
+    names = _first_line(name, text)
     return [OTHER_NAMES.get(column, column) if OTHER_NAMES.get(column) not in names else column for column in names]
 
 
-def _written(column: str) -> str:
-    """The names under which a table may have a column."""
-    return ", ".join([column, *(other for other, meant in OTHER_NAMES.items() if meant == column)])
+def _first_line(name: str, text: str) -> list[str]:
+    """The names as the table has them, in lower case."""
+    return [column.strip().casefold() for column in next(_records(name, text), [])]
 
 
 def _records(name: str, text: str) -> Iterator[list[str]]:

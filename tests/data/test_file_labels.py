@@ -65,18 +65,72 @@ def test_what_cannot_be_used_is_named():
     assert found.unknown_words == {"furious": 1, "(empty)": 1}
     where = [place for place, _ in found.problems]
     assert where == [
-        *(f"a.csv, row {n}, {f}" for n, f in ((2, "gone.wav"), (3, "twice.wav"), (7, "my/ben/b.wav"))),
+        *(f"a.csv, row {n}, {f}" for n, f in ((2, "gone.wav"), (3, "twice.wav"))),
         "b.csv",
         "c.csv",
+        *(f"a.csv, row {n}, {f}" for n, f in ((6, "b.wav"), (7, "my/ben/b.wav"))),
     ]
-    assert found.labels["my/ben/b.wav"].emotion == "sad" and "sad/c.wav" not in found.labels
+    assert not found.labels.keys() & {"my/ben/b.wav", "sad/c.wav"}
+    assert found.notes == ("4 of 7 files are not listed in a table: my/anna/Lärm 1.wav, ...",)
 
 
-def test_an_unknown_word_takes_no_label_that_a_table_gave():
-    table = b"path,emotion\nd.wav,sad\nd.wav,furious\n"
-    for tables in ({"a.csv": table}, {"a.csv": table[:23], "b.csv": b"path,emotion\nd.wav,furious\n"}):
-        found = label_files(["d.wav"], tables)
-        assert found.labels["d.wav"].emotion == "sad" and found.unknown_words == {"furious": 1}
+ROWS_OF_ONE_FILE = {  # (path, emotion, speaker) of its rows -> its emotion, if it has one, and what is wrong
+    "two emotions": ((("d.wav", "sad", "A"), ("d.wav", "happy", "A")), None, "listed with two different emotions"),
+    "an unknown one last": (
+        (("d.wav", "sad", "A"), ("./D.wav", "furious", "A")),
+        None,
+        "listed with an emotion and with the unknown emotion 'furious'",
+    ),
+    "an unknown one first": (
+        (("d.wav", "", "A"), ("d.wav", "Joy", "A")),
+        None,
+        "listed with an emotion and with the unknown emotion ''",
+    ),
+    "two speakers": ((("d.wav", "sad", "A"), ("d.wav", "sad", "B")), None, "listed with two different speakers"),
+    "two words": ((("d.wav", "Joy", "A"), ("D.WAV", "happy", "A")), "happy", ""),
+    "another case": ((("D.WAV", "sad", "A"),), "sad", ""),
+    "one of two cases": ((("x/A.wav", "sad", "A"), ("x/a.wav", "happy", "A")), "sad happy", ""),
+    "none of two cases": ((("x/A.WAV", "sad", "A"), ("d.wav", "happy", "A")), "happy", "several files have this name"),
+}
+
+
+@pytest.mark.parametrize("name", ROWS_OF_ONE_FILE)
+def test_rows_of_a_file_count_as_in_commands(tmp_path, name):
+    rows, emotions, reason = ROWS_OF_ONE_FILE[name]
+    files = ["calm/e.wav", "d.wav", "x/A.wav", "x/a.wav"]
+    for number, file in enumerate(files):
+        write_wav(tmp_path / "mine" / file, voice(150, number))
+    table = "\n".join(",".join(row) for row in (("path", "emotion", "speaker"), *rows, ("calm/e.wav", "calm", "A")))
+    (tmp_path / "mine" / "labels.csv").write_text(table)
+    found = label_files([f"mine/{file}" for file in files], {"labels.csv": table.encode()}, {"joy": "happy"})
+    listing = read_folder(tmp_path / "mine", {"joy": "happy"})
+    expected = [*(emotions or "").split(), "calm"]
+    assert sorted(label.emotion for label in found.labels.values()) == sorted(expected)
+    assert sorted(utterance.emotion for utterance in listing.utterances) == sorted(expected)
+    if "several" in reason:
+        assert [what for _, what in found.problems] == ["2 files have this name: give the folder too"]
+        assert [what for where, what in listing.excluded.items() if where.startswith("row")] == [
+            f"{reason} in another case"
+        ]
+    else:
+        assert {what for _, what in found.problems} == {reason} - {""}
+        assert all(reason in (listing.excluded[where.partition(", ")[2]], "") for where, _ in found.problems)
+
+
+def test_a_disagreement_ends_where_a_word_is_translated():
+    tables = {"a.csv": b"path,emotion\nd.wav,sad\n", "b.csv": b"path,emotion\nd.wav,furious\n"}
+    found = label_files(["sad/d.wav"], tables)
+    assert not found.labels and found.unknown_words == {"furious": 1} and len(found.problems) == 2
+    assert label_files(["sad/d.wav"], tables, {"furious": "sad"}).labels["sad/d.wav"].emotion == "sad"
+
+
+def test_columns_that_are_not_used_are_named_where_none_has_the_speakers():
+    table = "path,emotion,Speakr,age{}\nd.wav,sad,anna,20,30\n"
+    assert label_files(["d.wav"], {"a.csv": table.format("").encode()}).notes == (
+        "a.csv has no column speaker; columns that are not used: speakr, age",
+    )
+    found = label_files(["d.wav"], {"a.csv": table.format(",Actor ID").encode()})
+    assert not found.notes and found.labels["d.wav"].speaker == "30"
 
 
 def test_folders_beside_those_of_emotions_are_named():

@@ -172,6 +172,41 @@ def test_a_table_with_a_column_twice_is_refused(office, header):
         read_folder(office)
 
 
+@pytest.mark.parametrize("name", ["speaker_id", "SpeakerID", "Actor", "subject", "Participant ID", "talker-id"])
+def test_the_usual_names_of_the_column_of_speakers(office, name):
+    (office / "labels.csv").write_text(table(header=("path", name, "emotion")))
+    found = read_folder(office)
+    assert {u.speaker for u in found.utterances} == {"office-Ann", "office-Bob"} and not found.note
+    (office / "labels.csv").write_text(table([(*row, "x") for row in ROWS], ("path", "speaker", "emotion", name)))
+    assert {u.speaker for u in read_folder(office).utterances} == {"office-Ann", "office-Bob"}
+
+
+def test_two_columns_of_speakers_are_named(office):
+    (office / "labels.csv").write_text("path,emotion,Actor,subject_id\na.wav,sad,A,1\n")
+    with pytest.raises(CorpusError, match=r"several columns speaker \(actor, subject_id\): keep one"):
+        read_folder(office)
+
+
+def test_columns_that_are_not_used_are_named_where_none_has_the_speakers(office):
+    for header, note in (
+        (("path", "Speakr", "emotion"), "labels.csv has no column speaker; columns that are not used: speakr"),
+        (("path", "corpus", "emotion"), ""),
+    ):
+        (office / "labels.csv").write_text(table(header=header))
+        assert read_folder(office).note == note
+
+
+def test_files_that_the_table_of_a_folder_does_not_list_are_left_out(office):
+    empty_files(office, "more/c.wav", ".old/d.wav", "notes.txt", "._a.wav")
+    (office / "labels.csv").write_text(table([("A.wav", "Ann", "angry"), ("sub/b.wav", "Bob", "joy")]))
+    assert read_folder(office).excluded == {
+        "row 3, sub/b.wav": "unknown emotion 'joy'",
+        "sub/ü.wav": "not listed in labels.csv",
+        "more/c.wav": "not listed in labels.csv",
+    }
+    assert len(read_folder(office / "labels.csv").excluded) == 1  # a part of the files on purpose
+
+
 @pytest.mark.parametrize("end", ["\r", "\n", "\r\n"])
 def test_line_ends_of_every_system(office, end):
     (office / "labels.csv").write_bytes(table().replace("\r\n", end).encode())
@@ -210,7 +245,7 @@ def test_a_table_of_labels_that_cannot_be_read_is_an_error(office, tmp_path, mon
 def test_incomplete_rows_and_empty_lines(office):
     (office / "labels.csv").write_text("path,speaker,emotion\n\na.wav,Ann,angry\nsub/b.wav\n,,\n")
     found = read_folder(office)
-    assert labels(found) == {"a.wav": "angry"} and list(found.excluded) == ["row 4, sub/b.wav"]
+    assert labels(found) == {"a.wav": "angry"} and list(found.excluded) == ["row 4, sub/b.wav", "sub/ü.wav"]
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from pages.many_files import batch as batches, each_other, files, labels, own_ma
 from pages.many_files.batch import DEVELOPMENT, OWN, TRAINING, UNSEEN, Batch, BatchRow
 from pages.many_files.state import BatchItem, UploadState
 from pages.ui.export import rows_as_csv
+from pages.ui.text import plain
 from ser_core.audio import load_audio
 from ser_core.data.file_labels import FileLabel, label_files
 from ser_core.data.protocols.splits import protocol_split
@@ -74,6 +75,13 @@ def test_an_empty_page_says_what_it_does_and_where_files_go(page):
 def test_a_page_without_labels_names_the_place_to_add_them(page):
     choose(page, ("a.ogg", SPEECH)).segmented_control(key="batch-view").set_value("Labels").run()
     assert f"“{page.expander[0].label}”" in page.info[0].value
+
+
+def test_what_a_table_does_not_list_or_use_is_named(page):
+    choose(page, ("a.ogg", SPEECH), ("b.ogg", SPEECH), ("labels.csv", b"path,emotion,Speakr\na.ogg,sad,Ann\n"))
+    shown = [caption.value for caption in page.caption]
+    assert plain("labels.csv has no column speaker; columns that are not used: speakr") in shown
+    assert plain("1 of 2 files are not listed in a table: b.ogg") in shown
 
 
 def test_broken_files_are_named_and_the_rest_is_done(page):

@@ -107,6 +107,14 @@ def test_a_model_is_evaluated_on_recordings_of_ones_own(office, checkpoints, cap
     assert re.search(r"office +6 +2 +", out) and "pooled: office" in out and "LEAK" not in out
 
 
+def test_what_a_table_does_not_list_or_use_is_named(office, checkpoints, capsys):
+    (office / "labels.csv").write_text("path,emotion,Speakr\nAnn/sad/A.wav,sad,Ann\nBob/sad/a.wav,sad,Bob\n")
+    assert evaluate.main(["small", *with_folder(office)]) == 0
+    err = capsys.readouterr().err
+    assert "office: 4 left out, not listed in labels.csv: Ann/angry/a.wav, ...\n" in err
+    assert "office: labels.csv has no column speaker; columns that are not used: speakr\n" in err
+
+
 def test_published_clips_of_the_training_are_found_by_their_names(checkpoints, tmp_path, capsys):
     clip = next(i for i in protocol_split("speaker-independent", "0").train if "_SAD_" in i).partition("/")[2]
     write_wav(tmp_path / "mine" / "sad" / f"{clip}.wav", voice(150, 0))
