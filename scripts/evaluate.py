@@ -4,6 +4,7 @@ python -m scripts.evaluate resonet                      under the protocol of it
 python -m scripts.evaluate all --protocol resonet       every checkpoint that may be tested on it
 python -m scripts.evaluate runs/x/checkpoint --protocol resonet --write --name my-model
 python -m scripts.evaluate prosonet --folder my-recordings --map joy=happy      recordings of your own
+python -m scripts.evaluate prosonet --folder my-recordings --predictions found.csv      and the prediction of each
 python -m scripts.evaluate whisper --folder my-recordings --by-speaker  each speaker's other clips are the reference
 python -m scripts.evaluate whisper --folder my-recordings --together    each corpus of them is its own reference
 
@@ -23,9 +24,11 @@ from pathlib import Path
 from scripts.common.evaluation_report import (
     print_evaluation,
     print_metrics,
+    print_recalls,
     print_references,
     print_reproduction,
     print_speakers,
+    write_predictions,
 )
 from scripts.common.flags import evaluate_parser
 from scripts.common.folders import print_listed, read_folders
@@ -181,6 +184,8 @@ def run_folders(options: argparse.Namespace) -> bool:
     Raises:
         one of ERRORS.
     """
+    if options.predictions and options.predictions.exists():
+        raise ResultError(f"{options.predictions} already exists. Delete it, or name another file with --predictions.")
     utterances = read_folders(options)
     names = available_models() if options.models == ["all"] else options.models
     models = [load_model(name, "cpu") for name in names]
@@ -200,6 +205,7 @@ def run_folders(options: argparse.Namespace) -> bool:
         if options.by_speaker:
             print_speakers(references[model], (utterance.speaker for utterance in predictions.utterances))
         print_metrics(metrics)
+        print_recalls(metrics)
         if known := trained_on(name, predictions.utterances):
             corpora = ", ".join(sorted({u.corpus for u in known}))
             print(f"LEAK: it was trained on {len(known)} of these recordings ({corpora}); this is not a valid result.")
@@ -209,7 +215,22 @@ def run_folders(options: argparse.Namespace) -> bool:
                 f"LEAK? {len(named)} of these recordings have the name and emotion of clips that it was trained on "
                 f"({corpora}). If they are those clips, this is not a valid result: leave them out."
             )
+    if options.predictions:
+        save_predictions(options.predictions, dict(zip(names, tables, strict=True)))
     return not failed
+
+
+def save_predictions(path: Path, tables: Mapping[str, PredictionTable]) -> None:
+    """Writes the predictions of each model.
+
+    Raises:
+        ResultError: the file cannot be written.
+    """
+    try:
+        write_predictions(path, tables)
+    except OSError as error:
+        raise ResultError(f"{path} cannot be written: {error.strerror}. Name another file.") from None
+    print(f"\npredictions in {path}")
 
 
 def own_references(model: SERModel, utterances: Sequence[Utterance], options: argparse.Namespace) -> OwnReferences:
@@ -280,8 +301,12 @@ def check_flags(parser: argparse.ArgumentParser, options: argparse.Namespace) ->
     """Ends the program if the flags do not fit together."""
     if options.folder and (options.protocol or options.fold or options.write or options.name or options.leak):
         parser.error("--folder goes without --protocol, --fold, --write, --name and --leak")
-    if (options.together or options.by_speaker or options.map) and not options.folder:
-        parser.error("--together, --by-speaker and --map need --folder")
+    if (options.together or options.by_speaker or options.map or options.predictions) and not options.folder:
+        parser.error("--together, --by-speaker, --map and --predictions need --folder")
+    if options.predictions and options.predictions.suffix.lower() != ".csv":
+        parser.error(f"--predictions {options.predictions}: name a file that ends with .csv")
+    if options.predictions and not options.predictions.parent.is_dir():
+        parser.error(f"--predictions: the folder {options.predictions.parent} does not exist; make it first")
     if options.name and (
         options.models == ["all"]
         or len(options.models) != len(options.name)

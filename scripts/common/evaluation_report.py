@@ -1,11 +1,15 @@
-"""What evaluate prints of one model: its metrics, and how they compare with the recorded ones."""
+"""What evaluate prints of one model: its metrics, and how they compare with the recorded ones; and its predictions."""
 
-from collections.abc import Iterable, Iterator
+import csv
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 
 from scripts.common.tables import print_table
+from ser_core import paths
 from ser_core.data import SPEAKER_OVERLAP, corpus_name
-from ser_core.evaluation import EvaluationTask, Metrics, Reproduction
-from ser_core.inference import MIN_REFERENCE_CLIPS, Reference
+from ser_core.evaluation import EvaluationTask, Metrics, PredictionTable, Reproduction
+from ser_core.inference import MIN_REFERENCE_CLIPS, Reference, guard_formula
+from ser_core.labels import EMOTIONS
 from ser_core.metrics import format_percent, round_floats
 
 N_CHANGES_SHOWN = 5
@@ -42,6 +46,52 @@ def score_rows(metrics: Metrics) -> Iterator[tuple[str, ...]]:
         if s:
             scores = ((s.uar, s.uar_ci), (s.macro_f1, s.macro_f1_ci), (s.accuracy, s.accuracy_ci))
             yield (name, str(s.n_clips), str(s.n_speakers), *(format_percent(*round_floats(score)) for score in scores))
+
+
+def print_recalls(metrics: Metrics) -> None:
+    """One line per emotion that occurs: clips, and recall in percent in each corpus and, of several, pooled."""
+    names = list(metrics.corpora) if len(metrics.corpora) == 1 else [*metrics.corpora, "pooled"]
+    rows = []
+    for emotion, pooled in metrics.per_class["pooled"].items():
+        found = [metrics.per_class[name].get(emotion) for name in names]
+        recalls = (f"{100 * scores.recall:.1f}" if scores else "-" for scores in found)
+        rows.append((emotion, str(pooled.support), *recalls))
+    print_table(["recall", "clips", *names], rows)
+
+
+def prediction_rows(table: PredictionTable) -> Iterator[dict[str, object]]:
+    """A row for each clip, with the decimals from which the metrics are computed; a column for each probability."""
+    table = table.rounded()
+    for utterance, values, abstained in zip(table.utterances, table.probabilities, table.abstained, strict=True):
+        probabilities = dict(zip(table.labels, values.tolist(), strict=True))
+        predicted = max(probabilities, key=probabilities.__getitem__)
+        labels = {
+            "path": str(utterance.path),
+            "corpus": utterance.corpus,
+            "speaker": utterance.speaker.removeprefix(f"{utterance.corpus}-"),
+            "emotion": utterance.emotion,
+        }
+        found = {"predicted": predicted, "confidence": probabilities[predicted], "abstained": bool(abstained)}
+        yield labels | found | probabilities
+
+
+def write_predictions(path: Path, tables: Mapping[str, PredictionTable]) -> None:
+    """Writes the predictions of each model, by name, as CSV; of several with a column `model`.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    columns = ("path", "corpus", "speaker", "emotion", "predicted", "confidence", "abstained", *EMOTIONS)
+    several = ["model"] * (len(tables) > 1)
+    with (
+        paths.atomic_path(path) as temporary,
+        temporary.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file,
+    ):
+        writer = csv.DictWriter(file, [*several, *columns], extrasaction="ignore", lineterminator="\n")
+        writer.writeheader()
+        for name, table in tables.items():
+            for row in prediction_rows(table):
+                writer.writerow({column: guard_formula(value) for column, value in ({"model": name} | row).items()})
 
 
 def print_reproduction(found: Reproduction) -> None:

@@ -77,6 +77,9 @@ def evaluate_parser() -> argparse.ArgumentParser:
         action="store_true",
         help="with --folder: recordings of one speaker are the reference of each other",
     )
+    parser.add_argument(
+        "--predictions", type=Path, metavar="FILE", help="with --folder: write the prediction of each recording (.csv)"
+    )
     return parser
 
 

@@ -15,7 +15,7 @@ TABLE_COLUMNS = ("path", "speaker", "emotion")  # and, if there are several corp
 REQUIRED_COLUMNS = ("path", "emotion")
 OPTIONAL_COLUMNS = ("speaker", "corpus", "sentence")
 UNKNOWN_EMOTION = "unknown emotion"
-PREDICTION_COLUMN = "abstain"  # of the tables that scripts.predict writes; they have a file and an emotion, too
+PREDICTION_COLUMNS = {"abstain", "abstained"}  # of what predict and evaluate write, with a file and an emotion, too
 TABLE_SUFFIXES = (".csv", ".tsv")
 UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 SPEAKER_NAMES = ("speaker", "actor", "subject", "participant", "talker")
@@ -139,7 +139,7 @@ def is_label_table(content: bytes) -> bool:
         columns = set(column_names("", _with_line_feeds(content.decode(encoding, "replace"))))
     except CorpusError:  # the first line is none of a table
         return False
-    return columns >= set(REQUIRED_COLUMNS) and PREDICTION_COLUMN not in columns
+    return columns >= set(REQUIRED_COLUMNS) and not columns & PREDICTION_COLUMNS
 
 
 def table_text(name: str, content: bytes) -> str:

@@ -94,9 +94,10 @@ def test_a_table_without_speakers_counts_before_the_names_of_folders(tmp_path):
     assert {u.speaker for u in found.utterances} == {f"x-{UNKNOWN_SPEAKER}"}
 
 
-def test_predictions_beside_the_recordings_are_no_labels(tmp_path):
+@pytest.mark.parametrize("column", ["abstain", "abstained"])
+def test_predictions_beside_the_recordings_are_no_labels(tmp_path, column):
     empty_files(tmp_path / "x", "sad/a.wav")
-    (tmp_path / "x" / "results.csv").write_text("file,error,emotion,abstain\nsad/a.wav,,happy,False\n")
+    (tmp_path / "x" / "results.csv").write_text(f"file,error,emotion,{column}\nsad/a.wav,,happy,False\n")
     assert labels(read_folder(tmp_path / "x")) == {"a.wav": "sad"}
 
 

@@ -151,11 +151,11 @@ def test_an_unknown_protocol_lists_what_exists(capsys):
     assert all(name in err for name in protocols.PROTOCOLS)
 
 
-@pytest.mark.parametrize("flag", [["--together"], ["--by-speaker"], ["--map", "joy=happy"]])
+@pytest.mark.parametrize("flag", [["--together"], ["--by-speaker"], ["--map", "joy=happy"], ["--predictions", "x.csv"]])
 def test_what_is_for_a_folder_needs_one(flag, capsys):
     with pytest.raises(SystemExit, match="2"):
         evaluate.main(["small", *flag])
-    assert "--together, --by-speaker and --map need --folder" in capsys.readouterr().err
+    assert "--together, --by-speaker, --map and --predictions need --folder" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("arguments", [["small", "other", "--name", "x"], ["small", "--name", "../x"]])
