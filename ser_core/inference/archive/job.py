@@ -12,7 +12,14 @@ from pathlib import Path
 
 from ser_core import paths
 from ser_core.inference.archive.plan import ArchivePart, BatchError, names_in_folder, write_plan
-from ser_core.inference.archive.speakers import BY_FOLDER, RowCheck, SpeakerTable, read_speaker_table, speaker_function
+from ser_core.inference.archive.speakers import (
+    BY_FOLDER,
+    FolderCheck,
+    RowCheck,
+    SpeakerTable,
+    read_speaker_table,
+    speaker_function,
+)
 from ser_core.inference.archive.store import is_address, names_in_store
 from ser_core.inference.reference import TOGETHER
 
@@ -33,7 +40,7 @@ class BatchJob:
     speakers: str = ""  # "folders", the path of a table, or "together", see speaker_function; "": without enrolment
     part: str = ""  # "2/4": the second of four parts of the archive; "": all of it
     table_sha256: str = ""  # of the content of the table of speakers; "": there is none
-    note: str = field(default="", compare=False)  # what the user should know about the table, at every start
+    note: str = field(default="", compare=False)  # what the user should know about the speakers, at every start
 
     @property
     def n_batches(self) -> int:
@@ -144,7 +151,8 @@ def _start_job(
     parts.mkdir(parents=True, exist_ok=True)
     for rows in parts.glob("*.parquet"):
         rows.unlink()  # of a job interrupted while it deleted them
-    names, check = _names(wanted, out), RowCheck(table) if table else None
+    names = _names(wanted, out)
+    check = RowCheck(table) if table else FolderCheck() if wanted.speakers == BY_FOLDER else None
     n_files = write_plan(filter(is_wanted, check.watch(names) if check else names), parts)
     if not n_files:
         raise BatchError(f"There are no files in {f'part {wanted.part} of ' if wanted.part else ''}{wanted.folder}.")

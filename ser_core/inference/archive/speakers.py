@@ -5,6 +5,7 @@ import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path, PurePosixPath
 
 import torch
@@ -74,6 +75,34 @@ class RowCheck:
                 f"{self.example!r}. Write the files relative to the folder."
             )
         return f"{n_missing} of {n_rows} rows of {path} name no file of the folder; the first has {row!r}"
+
+
+class FolderCheck:
+    """Finds folders of speakers that share their names, while the names of all files pass: only folders are kept."""
+
+    def __init__(self) -> None:
+        self.parents: dict[str, set[str]] = defaultdict(set)  # by the last name of a folder
+
+    def watch(self, names: Iterable[str]) -> Iterator[str]:
+        """The same names."""
+        last = ""
+        for name in names:
+            if (folder := name.rpartition("/")[0]) != last:
+                speaker, last = PurePosixPath(_folder_speaker(name)), folder
+                self.parents[speaker.name].add(speaker.parent.as_posix())
+            yield name
+
+    def summary(self) -> str:
+        """A warning where most folders share their names, as those of moods do, when all names have passed; or ""."""
+        shared = {name: found for name, found in self.parents.items() if len(found) > 1}
+        if 2 * sum(map(len, shared.values())) <= sum(map(len, self.parents.values())):
+            return ""
+        name, found = next(iter(shared.items()))
+        examples = " and ".join(f"{parent}/{name}" for parent in islice(sorted(found), 2))
+        return (
+            f"Each folder counts as a speaker, but most share their names, such as {examples}: if these are moods or "
+            "sessions of one speaker, name the speakers in a table, --speakers CSV"
+        )
 
 
 def _normal_name(file: str) -> str:

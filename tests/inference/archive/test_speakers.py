@@ -90,6 +90,29 @@ def test_folders_of_emotions_are_no_speakers():
     assert speaker_of("Ann/monday/sad/a.wav") == "Ann/monday"
 
 
+@pytest.mark.parametrize(
+    ("folders", "example"),
+    [
+        ("Ann/Kizgin Ann/Uzgun Ben/Kizgin Ben/Uzgun Cem", "Ann/Kizgin and Ben/Kizgin"),
+        ("Kizgin/Ann Uzgun/Ann Kizgin/Ben Uzgun/Ben", "Kizgin/Ann and Uzgun/Ann"),
+        ("Ann/sad/Kizgin Ben/sad/Kizgin sad", "Ann/Kizgin and Ben/Kizgin"),
+        ("Ann/angry Ann/sad Ben/angry angry/Ann", ""),
+        ("north/Ann north/Ben south/Cem south/Ann", ""),  # two of four share their name
+        ("Ann", ""),
+        ("", ""),
+    ],
+)
+def test_folders_that_share_their_names_are_a_warning(tmp_path, folders, example):
+    for folder in folders.split(" "):
+        write_wav(tmp_path / "archive" / folder / "a.wav", np.zeros(160))
+    note, none = (
+        archive.open_job(tmp_path / "archive", "m", "v", tmp_path / f"{speakers}.parquet", 1, speakers).note
+        for speakers in ("folders", "together")
+    )
+    assert not none and bool(note) == bool(example)
+    assert not example or (f"such as {example}: if" in note and "--speakers CSV" in note)
+
+
 def test_parts_of_an_archive_together_are_of_files(recordings, tmp_path):
     found = []
     for number in (1, 2):
