@@ -12,6 +12,7 @@ from ser_core.data.label_tables import (
     describe_unused_columns,
     emotion_word,
     emotion_words,
+    joined_row,
     parse_table,
     path_key,
     plain_path,
@@ -65,7 +66,7 @@ def label_files(
     for name, rows in listed.items():
         labels.pop(name, None)  # what a table says of a file counts, not its name
         unknown.update(row.emotion or "(empty)" for _, row in rows if emotion_word(row.emotion) not in known)
-        row, emotion = rows[0][1], known.get(emotion_word(rows[0][1].emotion))
+        row, emotion = joined_row([row for _, row in rows]), known.get(emotion_word(rows[0][1].emotion))
         if reason := contradiction([row for _, row in rows], known):
             problems += [(where, reason) for where, _ in rows]
         elif emotion:

@@ -22,6 +22,7 @@ from ser_core.data.label_tables import (
     emotion_word,
     emotion_words,
     is_label_table,
+    joined_row,
     parse_table,
     path_key,
 )
@@ -167,10 +168,11 @@ def _list_rows(rows: Iterable[LabelRow], files: _FolderFiles, known: Mapping[str
             found[path.resolve()].append((row, path))
     used: list[tuple[LabelRow, Utterance]] = []
     for (first, path), *others in found.values():
-        if reason := contradiction([first, *(row for row, _ in others)], known):
-            excluded |= {row.where: reason for row in (first, *(row for row, _ in others))}
+        alike = [first, *(row for row, _ in others)]
+        if reason := contradiction(alike, known):
+            excluded |= {row.where: reason for row in alike}
             continue
-        utterance = _parse_row(first, path, files.root, known)
+        utterance = _parse_row(joined_row(alike), path, files.root, known)
         if isinstance(utterance, str):
             excluded[first.where] = utterance
         else:

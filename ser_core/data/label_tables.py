@@ -4,7 +4,7 @@ import csv
 import io
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import PurePosixPath
 
@@ -59,7 +59,7 @@ def emotion_words(words: Mapping[str, str]) -> dict[str, str]:
 
 
 def contradiction(rows: Sequence[LabelRow], known: Mapping[str, str]) -> str:
-    """What the rows of one file disagree on, or "": then it has the label of the first.
+    """What the rows of one file disagree on, or "": then joined_row has its label. An empty speaker is no statement.
 
     Args:
         known: from emotion_words.
@@ -70,8 +70,17 @@ def contradiction(rows: Sequence[LabelRow], known: Mapping[str, str]) -> str:
         return f"listed with an emotion and with the {UNKNOWN_EMOTION} {word!r}"
     if len(emotions) > 1:
         return "listed with two different emotions"
-    speakers = {unicodedata.normalize("NFC", f"{row.corpus}/{row.speaker}") for row in rows}
-    return "listed with two different speakers" if len(speakers) > 1 else ""
+    speakers = {unicodedata.normalize("NFC", row.speaker) for row in rows if row.speaker}
+    differ = len(speakers) > 1 or len({unicodedata.normalize("NFC", row.corpus) for row in rows}) > 1
+    return "listed with two different speakers" if differ else ""
+
+
+def joined_row(rows: Sequence[LabelRow]) -> LabelRow:
+    """The first row of a file, with the speaker and the sentence that any of its rows names."""
+    named = {
+        name: next((value for row in rows if (value := getattr(row, name))), "") for name in ("speaker", "sentence")
+    }
+    return replace(rows[0], **named)
 
 
 def describe_unused_columns(name: str, content: bytes) -> str:

@@ -124,6 +124,12 @@ def test_a_disagreement_ends_where_a_word_is_translated():
     assert label_files(["sad/d.wav"], tables, {"furious": "sad"}).labels["sad/d.wav"].emotion == "sad"
 
 
+def test_a_table_of_speakers_completes_one_of_sentences():
+    tables = {"a.csv": b"path,emotion,sentence\nd.wav,sad,IEO\n", "b.csv": b"path,emotion,speaker\nd.wav,sad,Ann\n"}
+    [label] = label_files(["d.wav"], tables).labels.values()
+    assert (label.emotion, label.speaker, label.sentence) == ("sad", "Ann", "IEO")
+
+
 def test_columns_that_are_not_used_are_named_where_none_has_the_speakers():
     table = "path,emotion,Speakr,age{}\nd.wav,sad,anna,20,30\n"
     assert label_files(["d.wav"], {"a.csv": table.format("").encode()}).notes == (

@@ -166,6 +166,11 @@ def test_a_file_of_two_speakers_is_left_out(office):
     assert [*found.excluded.values()] == ["listed with two different speakers"] * 2
 
 
+def test_a_row_without_a_speaker_agrees_with_one_that_has_one(office):
+    (office / "labels.csv").write_text(table([("a.wav", "", "angry"), ("./a.wav", "Ann", "angry")]))
+    assert [utterance.speaker.rpartition("-")[2] for utterance in read_folder(office).utterances] == ["Ann"]
+
+
 @pytest.mark.parametrize("header", ["path,speaker,emotion,Emotion", "file,filename,emotion", "path,label,Label"])
 def test_a_table_with_a_column_twice_is_refused(office, header):
     (office / "labels.csv").write_text(f"{header}\na.wav,a.wav,sad,angry\n")
