@@ -118,7 +118,7 @@ def test_tuning_lowers_the_loss_and_resumes_to_the_same_weights(rank, tmp_path):
         fit(np.arange(len(found)), "all")
     resumed, rest = fitted(rank, tmp_path, resume=True)
     assert len(rest) == 30 and torch.equal(weights(resumed), weights(model))
-    with pytest.raises(TrainingError, match="resume"):
+    with pytest.raises(TrainingError, match="another --run"):
         fitted(rank, tmp_path, replace(RECIPE, seed=1), resume=True)
 
 
