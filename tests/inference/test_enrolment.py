@@ -228,6 +228,7 @@ def test_few_clips_give_a_note(enrolling_model, clips, recording, n_clips):
     few = speaker_reference(enrolling_model, clips[:n_clips])
     assert str(n_clips) in few.note and few.note in predict(enrolling_model, recording, reference=few).reference_note
     assert (few.spread is None) == (n_clips == 1)
+    assert not replace(few, n_clips=3).note
 
 
 def test_another_voice_gives_a_note(enrolling_model, reference, speech):

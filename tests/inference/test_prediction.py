@@ -13,6 +13,7 @@ from scipy.special import softmax
 import ser_core
 from ser_core.audio.decoding.stream import AudioError
 from ser_core.inference.forward import CPU_BATCH_SIZE, embed, run_clips, run_windows
+from ser_core.inference.prediction.abstention import abstain_reason
 from ser_core.inference.prediction.predict import predict, predict_windows, predict_with_windows
 from ser_core.inference.results import Trajectory, arousal_and_valence
 from ser_core.labels import AROUSAL_VALENCE, EMOTIONS
@@ -293,6 +294,20 @@ def test_a_certain_answer_to_speech_has_no_reason(model, speech):
     model.calibration = Calibration(1.0, 0.0)
     found = predict(model, speech)
     assert not found.abstain and found.reason == ""
+
+
+def test_short_or_far_speech_is_doubted_from_its_limit_on(model):
+    """Less than a second unlike the training data may be a noise; farther than all unseen speech is no speech."""
+    known = np.random.default_rng(0).normal(size=(200, model.embedding_dim)).astype(np.float32)
+    model.novelty = fit_novelty_detector(known, known).with_familiarity(np.zeros(1))
+    for speech_s, novelty, reason in (
+        (0.9, 99.5, "Only 0.9 s"),
+        (1.0, 99.5, ""),
+        (0.9, 0.0, ""),
+        (1.0, 100.0, "out of distribution"),
+    ):
+        found = abstain_reason(model, 1.0, speech_s, novelty)
+        assert reason in found and bool(found) == bool(reason)
 
 
 @pytest.mark.parametrize("temperature", [0.5, 2.0, 4.0])

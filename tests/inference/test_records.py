@@ -6,6 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from ser_core.audio import analysed_bounds, speech_segments
 from ser_core.audio.io import load_audio, read_audio
 from ser_core.inference.enrolment import speaker_reference
 from ser_core.inference.prediction.predict import predict
@@ -53,5 +54,7 @@ def test_windows_are_answered_by_the_threshold_of_predictions_with_a_reference(e
 def test_an_embedding_states_model_and_analysed_part(enrolling_model, recording):
     found = embedding_record(recording, enrolling_model, "a.ogg")
     assert (found["file"], found["model"], found["version"]) == ("a.ogg", "enrolling", "01234567")
-    assert 0 <= found["start_s"] < found["end_s"] <= len(recording.waveform) / 16_000
+    bounds = analysed_bounds(recording.waveform, speech_segments(recording.waveform))
+    assert (16_000 * found["start_s"], 16_000 * found["end_s"]) == pytest.approx(bounds)
+    assert 0 < bounds[0] < bounds[1] < len(recording.waveform)
     assert np.shape(found["embedding"]) == (8,) and json.dumps(found)

@@ -1,20 +1,25 @@
 """Smoothing on trajectories made by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from ser_core.inference.results import Trajectory
+from ser_core.inference.results import MIN_SPEECH_TO_PREDICT_S, Trajectory
 from ser_core.inference.smoothing import (
     EMA_SMOOTHING,
     HYSTERESIS_SMOOTHING,
     MEDIAN_SMOOTHING,
+    NO_SPEECH,
+    NOT_SURE,
     Smoothing,
     hysteresis_labels,
     smooth_ema,
     smooth_median,
     smooth_trajectory,
     window_edges_s,
+    window_labels,
 )
 from ser_core.labels import EMOTIONS
 
@@ -130,6 +135,20 @@ def test_smoothing_by_nothing_changes_nothing(recwarn):
 def test_an_unknown_smoothing_is_named():
     with pytest.raises(ValueError, match=r"Unknown smoothing .mean."):
         smooth_trajectory(made("s"), Smoothing("mean", 3))
+
+
+# --- labels -------------------------------------------------------------------------------------------------------
+
+
+def test_a_window_at_the_limits_has_its_emotion():
+    """Confidence and speech are enough from their thresholds on, as for the prediction for a recording."""
+    for speech_s, certain, label in (
+        (MIN_SPEECH_TO_PREDICT_S, 0.6, "sad"),
+        (MIN_SPEECH_TO_PREDICT_S, 0.59, NOT_SURE),
+        (MIN_SPEECH_TO_PREDICT_S - 0.01, 0.6, NO_SPEECH),
+    ):
+        trajectory = replace(made("s", certain=certain), speech_s=np.array([speech_s]))
+        assert window_labels(trajectory, np.array([SAD]), min_confidence=0.6).tolist() == [label]
 
 
 # --- edges --------------------------------------------------------------------------------------------------------
