@@ -40,9 +40,19 @@ def test_a_knock_does_not_hide_quiet_speech(quiet, at_s, gain_db):
 
 def test_a_knock_before_the_speech_is_not_analysed(quiet):
     waveform = (0.1 * quiet + knock(0.1, len(quiet))).astype(np.float32)
-    first, last = analysed_bounds(waveform, speech_segments(waveform))
+    shares = []
+    first, last = analysed_bounds(waveform, speech_segments(waveform, shares.append))
+    assert shares == sorted(shares) and len(shares) > 1 and shares[-1] == 1
     assert first > 0.3 * SAMPLE_RATE and last > len(waveform) - 2 * SAMPLE_RATE
     assert analysed_bounds(quiet, speech_segments(quiet))[0] >= 0.8 * SAMPLE_RATE
+
+
+def test_speech_far_below_the_loudest_is_analysed():
+    waveform = np.full(5 * SAMPLE_RATE, 0.001, np.float32)
+    waveform[2 * SAMPLE_RATE : 3 * SAMPLE_RATE] = 0.5
+    first, last = analysed_bounds(waveform, ())
+    assert 1.8 * SAMPLE_RATE < first < last < 3.2 * SAMPLE_RATE
+    assert analysed_bounds(waveform, [(0.5, 1.0), (4.0, 4.5)]) == (0.5 * SAMPLE_RATE, 4.5 * SAMPLE_RATE)
 
 
 def test_several_knocks_in_a_long_recording(quiet):

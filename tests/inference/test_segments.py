@@ -71,7 +71,8 @@ def test_a_long_pause_has_no_label():
 
 
 def test_a_short_part_joins_its_neighbour():
-    assert short(cut("ssaa", [(0.0, 2.6)], 5.0)) == [(0, 2.6, "sad"), (2.6, 5.0, NO_SPEECH)]
+    joined = cut("ssaa", [(0.0, 2.6)], 5.0)
+    assert short(joined) == [(0, 2.6, "sad"), (2.6, 5.0, NO_SPEECH)] and joined[0].speech_s == pytest.approx(2.6)
     assert short(cut("ssaa", [(2.4, 4.0)], 5.0)) == [(0, 2.4, NO_SPEECH), (2.4, 4.0, "angry"), (4.0, 5.0, NO_SPEECH)]
 
 

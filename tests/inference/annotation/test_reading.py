@@ -1,5 +1,7 @@
 """Annotations of other programs are read as they are, or refused with the place of the fault."""
 
+from dataclasses import replace
+
 import pytest
 
 from ser_core.inference.annotation.annotations import Annotation, AnnotationError, alone_s
@@ -32,7 +34,8 @@ def test_rttm_has_turns_with_speakers_and_names_their_overlap():
     assert rows(found) == [(0.5, 2.0, "", "anna"), (1.5, 2.5, "", "ben")]
     assert len(found.notes) == 1 and found.notes[0].startswith("0.5 s")
     one, other = found.tiers[""]
-    assert alone_s(one, [other]) == pytest.approx(1.0)
+    assert alone_s(one, [one, other]) == pytest.approx(1.0) and alone_s(other, [one]) == pytest.approx(0.5)
+    assert alone_s(one, [replace(one)]) == 0
 
 
 def test_rttm_of_several_recordings_is_read_for_the_one_of_this_name():
@@ -56,6 +59,16 @@ def test_subtitles_have_words_and_may_have_speakers():
 )
 def test_a_table_may_come_from_any_spreadsheet(text):
     assert rows(read("a.csv", text)) == [(0.5, 2.0, "sad", "anna")]
+
+
+def test_times_may_have_minutes_and_hours():
+    assert rows(read("a.csv", "start_s,end_s\n1:02.5,1:00:01\n", 3601.0)) == [(62.5, 3601, "", "")]
+
+
+def test_tiers_of_the_same_name_are_all_kept():
+    twice = SHORT.replace("\n1\n", "\n2\n", 1) + SHORT.partition("\n1\n")[2].replace("né", "so")
+    found = read("a.TextGrid", twice)
+    assert [rows(found, name)[0][2][:2] for name in ('say "so"', 'say "so" 2')] == ["né", "so"]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-8-sig"])
@@ -108,6 +121,8 @@ def test_our_own_textgrid_is_read_again():
         ("a.csv", "start_s,end_s\n2,1\n", "Line 2: 2 s to 1 s"),
         ("a.csv", "start_s,end_s\nnan,1\n", "Line 2"),
         ("a.csv", "start_s,end_s\n1,4\n", "ends after the recording"),
+        ("a.csv", "start_s,end_s\n3,3.2\n", "ends after the recording"),
+        ("a.csv", 'start_s,end_s,label\n0,1,"so\nwhat"\n1,two,y\n', "Line 4: “two”"),
         ("a.csv", "start_s,end_s\n", "no segment"),
         ("a.csv", b"start_s,end_s\n\x001,2\n", "text file"),
         ("a.csv", 'start_s,end_s,label\n0,1,"hm,\n1,2,y\n2,3,z', "begins in line 2"),

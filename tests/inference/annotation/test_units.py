@@ -5,9 +5,10 @@ import pytest
 
 from ser_core.inference.annotation.annotations import Annotation
 from ser_core.inference.annotation.summary import default_smoothing, summarise_trajectory
-from ser_core.inference.annotation.units import predict_annotations, speaker_means
+from ser_core.inference.annotation.units import annotation_tiers, predict_annotations, speaker_means
+from ser_core.inference.enrolment import speaker_reference
 from ser_core.inference.prediction.predict import predict
-from ser_core.inference.segments import Segment, label_segments
+from ser_core.inference.segments import NOT_ANALYSED, Segment, label_segments
 from ser_core.inference.smoothing import EMA_SMOOTHING, NO_SMOOTHING, NO_SPEECH, NOT_SURE
 from ser_core.labels import AROUSAL_VALENCE, EMOTIONS
 from tests.inference.test_segments import trajectory_of
@@ -26,6 +27,37 @@ def test_each_segment_is_predicted_as_a_recording_of_its_own(new_model, speech):
     alone = predict(model, speech[:16_000], [(0.1, 0.4), (0.6, 1.0)])
     np.testing.assert_allclose(found[0].probabilities, list(alone.probabilities.values()), atol=1e-4)
     assert found[0].speech_s == pytest.approx(0.7) and found[2].label == NO_SPEECH and not found[2].probabilities
+
+
+def test_a_segment_has_its_own_speech_and_the_reference(enrolling_model, speech):
+    (found,) = predict_annotations(
+        enrolling_model,
+        speech,
+        [Annotation(1.0, 4.5)],
+        [(0.5, 2.0)],
+        reference := speaker_reference(enrolling_model, [speech[:48_000]]),
+    )
+    part = speech[16_000:72_000]
+    alone, others, plain = (
+        np.array([*predict(enrolling_model, part, spoken, given).probabilities.values()])
+        for spoken, given in (([(0.0, 1.0)], reference), ([(1.0, 2.0)], reference), ([(0.0, 1.0)], None))
+    )
+    np.testing.assert_allclose(found.probabilities, alone, atol=1e-6)
+    assert min(np.abs(alone - others).max(), np.abs(alone - plain).max()) > 1e-5
+
+
+def test_overlapping_segments_of_a_speaker_have_tiers_of_their_own():
+    spans = [(0, 2, "anna"), (1, 3, "ben"), (1.5, 4, "anna"), (5, 6, ""), (6, 7, "anna")]
+    annotations = [Annotation(start_s, end_s, "hello", speaker) for start_s, end_s, speaker in spans]
+    segments = [Segment(start_s, end_s, "sad", 1.0) for start_s, end_s, _ in spans]
+    tiers = annotation_tiers(annotations, segments, 8.0)
+    assert list(tiers) == ["anna", "ben", "anna 2", "yours"]
+    assert [(s.start_s, s.end_s, s.label) for s in tiers["anna"]] == [
+        (0, 2, "sad"),
+        (2, 6, NO_SPEECH),
+        (6, 7, "sad"),
+        (7, 8, NO_SPEECH),
+    ]
 
 
 def test_speakers_count_where_nobody_else_is_annotated():
@@ -51,6 +83,15 @@ def test_the_summary_has_the_shares_of_the_speech_and_the_peaks_of_the_others():
     assert found.prevalent == "sad" and dict(found.shares)["angry"] == pytest.approx(0.04, abs=0.01)
     assert [(peak.emotion, peak.probability) for peak in found.peaks] == [("angry", pytest.approx(0.8))]
     assert 61 <= found.peaks[0].time_s <= 65
+
+
+def test_the_summary_is_of_what_was_spoken_and_analysed():
+    trajectory = trajectory_of("s" * 20 + "a" * 4, [(0.0, 12.0)], certain=0.8)
+    segments = [Segment(0, 8, "sad", 1.0), Segment(8, 10, "angry", 2.0), Segment(10, 30, NOT_ANALYSED)]
+    found = summarise_trajectory(trajectory, segments, 30.0)
+    assert found.shares == (("angry", pytest.approx(2 / 3)), ("sad", pytest.approx(1 / 3)))
+    assert {peak.emotion for peak in found.peaks} == {"sad"}
+    assert not summarise_trajectory(trajectory, segments[:1], 30.0).peaks  # anger leads where nobody speaks
 
 
 def test_without_speech_nothing_is_summarised_and_doubt_is_a_label():
