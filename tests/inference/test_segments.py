@@ -13,6 +13,7 @@ from ser_core.inference.segments import (
     MIN_SEGMENT_SPEECH_S,
     NOT_ANALYSED,
     Segment,
+    _join,
     label_segments,
 )
 from ser_core.inference.smoothing import NO_SPEECH, NOT_SURE
@@ -74,6 +75,11 @@ def test_a_short_part_joins_its_neighbour():
     joined = cut("ssaa", [(0.0, 2.6)], 5.0)
     assert short(joined) == [(0, 2.6, "sad"), (2.6, 5.0, NO_SPEECH)] and joined[0].speech_s == pytest.approx(2.6)
     assert short(cut("ssaa", [(2.4, 4.0)], 5.0)) == [(0, 2.4, NO_SPEECH), (2.4, 4.0, "angry"), (4.0, 5.0, NO_SPEECH)]
+
+
+def test_what_is_joined_has_the_emotion_rather_than_no_speech():
+    assert _join(Segment(0, 4, NO_SPEECH, 0.5), Segment(4, 6, "sad", 0.25)) == Segment(0, 6, "sad", 0.75)
+    assert _join(Segment(0, 2, "sad", 0.25), Segment(2, 6, NO_SPEECH, 0.5)) == Segment(0, 6, "sad", 0.75)
 
 
 def test_too_little_speech_has_no_label():

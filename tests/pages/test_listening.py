@@ -7,7 +7,7 @@ from unittest.mock import patch
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.learn.listening import state
+from pages.learn.listening import state, view
 from pages.learn.listening.round import TITLE
 from pages.learn.listening.state import PERSON, Guess, ListeningState
 from pages.ui.samples import voices
@@ -118,6 +118,15 @@ def test_a_round_has_a_score_against_models_and_listeners():
     assert scores[state.LISTENERS] == (pytest.approx(1.3), 2)
     now = ListeningState(guesses=guesses + guesses[:3])
     assert len(now.round) == 3 and len(ListeningState(guesses=guesses).round) == 10 and not ListeningState().round
+
+
+def test_a_round_is_won_against_models_that_judged_all_of_it():
+    scores = {PERSON: (6, 10), "x": (4, 10), "y": (5, 10), state.LISTENERS: (9.0, 10)}
+    assert view._outcome(scores) == "You win this round."
+    assert view._outcome(scores | {"y": (7, 10)}) == "y wins this round."
+    assert view._outcome(scores | {"y": (6, 10)}) == "A tie."
+    assert view._outcome(scores | {"y": (6, 6)}) == "You win this round."  # chosen within the round
+    assert view._outcome({PERSON: (6, 10), "y": (9, 9)}) == ""
 
 
 def test_after_ten_clips_the_round_is_over(page):

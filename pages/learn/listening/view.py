@@ -161,17 +161,28 @@ def _show_round(guesses: Sequence[Guess]) -> None:
                 st.metric(
                     name, f"{n_right:.0f} of {n}" if n_right == int(n_right) else f"{n_right:.1f} of {n}", width=200
                 )
-        rivals = {name: n_right for name, (n_right, _) in scores.items() if name not in (PERSON, LISTENERS)}
-        if rivals:
-            best = max(rivals, key=rivals.get)
-            lost = f"{plain(best)} wins this round." if right < rivals[best] else "A tie."
-            st.markdown("You win this round." if right > rivals[best] else lost)
+        if outcome := _outcome(scores):
+            st.markdown(outcome)
         rows = [_round_row(guess) for guess in guesses]
         event = st.dataframe(
             rows, hide_index=True, key="round", on_select="rerun", selection_mode="single-row", alt="The ten clips"
         )
         for i in event.selection.rows:
             st.audio(str(guesses[i].sound.path), autoplay=True, alt=f"Clip {i + 1} of the round")
+
+
+def _outcome(scores: dict[str, tuple[float, int]]) -> str:
+    """Who wins, among the models that judged every clip of the round; "" without any."""
+    right, n_clips = scores[PERSON]
+    rivals = {
+        name: n_right for name, (n_right, n) in scores.items() if n == n_clips and name not in (PERSON, LISTENERS)
+    }
+    if not rivals:
+        return ""
+    best = max(rivals, key=lambda name: rivals[name])
+    if right == rivals[best]:
+        return "A tie."
+    return "You win this round." if right > rivals[best] else f"{plain(best)} wins this round."
 
 
 def _round_row(guess: Guess) -> dict:
