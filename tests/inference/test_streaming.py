@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from ser_core.audio.decoding.stream import AudioError
 from ser_core.audio.io import SAMPLE_RATE
@@ -34,7 +35,11 @@ HOP = round(LIVE_HOP_S * SAMPLE_RATE)
 
 @pytest.fixture(scope="module")
 def model(new_model):
-    return new_model()
+    """A small model whose answers differ from window to window."""
+    made = new_model()
+    with torch.no_grad():
+        made.head[1].weight.mul_(100)
+    return made
 
 
 def chunks(samples: np.ndarray, n: int):
@@ -116,6 +121,7 @@ def test_a_running_reference_needs_a_model_that_takes_one(model, checkpoints, no
 def test_every_answer_is_that_of_predict_for_the_same_seconds(model, speech):
     found = answers_to(LiveSession(model, AS_IT_IS), speech)
     assert len(found) == len(speech) // HOP
+    assert len({prediction.emotion for prediction in found if prediction.emotion}) > 1
     window = round(model.config.window_s * SAMPLE_RATE)
     for prediction in found:
         end = round(prediction.at_s * SAMPLE_RATE)
