@@ -258,6 +258,8 @@ def test_the_summary_adds_up(model, speech):
     latencies_s = [prediction.latency_s for prediction in found]
     assert (summary.mean_latency_s, summary.max_latency_s) == pytest.approx((np.mean(latencies_s), max(latencies_s)))
     assert summary.speech_s == pytest.approx(predict(model, speech).speech_s, abs=1)
+    trajectory = session.trajectory()
+    assert trajectory.start_s.tolist() == [0.0, *trajectory.end_s[:-1]]
 
 
 def test_the_recording_is_kept_only_when_asked(model, speech):
