@@ -1,6 +1,8 @@
 """scripts.robustness."""
 
 import json
+import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ import soundfile
 from scripts import robustness
 from ser_core.audio.degradations import add_white_noise, change_gain
 from ser_core.data import CorpusError
-from ser_core.evaluation import robustness as library
+from ser_core.evaluation import RobustnessScores, robustness as library
 
 
 @pytest.mark.slow
@@ -26,6 +28,23 @@ def test_models_are_evaluated_under_the_same_degradations(run_evaluate, tmp_path
         assert model["command"] == "python -m scripts.robustness small other --every 2"
         assert list(model["conditions"]) == ["as it is", "louder", "5 dB"]
         assert model["conditions"]["louder"]["unchanged"] == 1 and model["conditions"]["as it is"]["lost"] == 0
+
+
+def test_scores_stand_under_their_names_and_beside_those_of_the_same_conditions(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(robustness, "RESULT", tmp_path / "robustness.json")
+    found = {
+        "as it is": RobustnessScores(7, 0.61, {}, 0.0, 1.0, 0.92),
+        "5 dB": RobustnessScores(7, 0.43, {}, 0.18, 0.54, 0.85),
+    }
+    one, other = (SimpleNamespace(name=name, metrics={"protocol": "p", "fold": "0"}) for name in ("one", "other"))
+    robustness.print_scores(one, found)
+    assert re.search(r"UAR % +lost +same prediction % +answered %", text := capsys.readouterr().out)
+    assert re.search(r"5 dB +43\.0 +18\.0 +54\.0 +85\.0", text) and "one, 7 clips" in text
+    robustness.write(one, found, "command")
+    robustness.write(other, found, "command")
+    assert list(json.loads(robustness.RESULT.read_text())) == ["one", "other"]
+    robustness.write(other, {"as it is": found["as it is"]}, "command")
+    assert list(json.loads(robustness.RESULT.read_text())) == ["other"]
 
 
 def test_noise_is_of_the_last_fold_and_not_human(tmp_path):

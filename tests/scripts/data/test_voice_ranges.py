@@ -1,16 +1,19 @@
 """scripts.voice_ranges."""
 
 import json
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from scripts import corpus_statistics, prepare_corpora, voice_ranges
+from ser_core.data import Utterance
 from ser_core.labels import EMOTIONS
 
 
 def test_clips_are_of_unseen_speakers_and_no_speaker_outweighs(corpora, monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(voice_ranges, "MIN_SPEAKERS", 1)
-    monkeypatch.setattr(voice_ranges, "training_speakers", lambda protocol, fold: {"crema_d-1037"})
+    monkeypatch.setattr(voice_ranges, "training_speakers", lambda protocol, fold: {"crema_d-1002"})
     prepare_corpora.main([])
     path = tmp_path / "voice_ranges.json"
     assert voice_ranges.main(["--clips", "6", "--json", str(path)]) == 0
@@ -18,7 +21,16 @@ def test_clips_are_of_unseen_speakers_and_no_speaker_outweighs(corpora, monkeypa
     everyone = found["groups"][0]
     n_speakers = sum(found["corpora"]["crema_d"].values())
     assert everyone["n_speakers"] == n_speakers and everyone["n_clips"] == 6 * n_speakers
+    assert n_speakers == 1  # of two, one is known
     assert {group["emotion"] for group in found["groups"]} <= {"all", *EMOTIONS}
+
+
+def test_song_is_not_measured(monkeypatch):
+    made = [Utterance(f"{c}/x", Path("x.wav"), c, "ravdess-24", "female", "sad") for c in ("ravdess_song", "ravdess")]
+    monkeypatch.setattr(voice_ranges, "read_corpora", lambda root: SimpleNamespace(utterances=made))
+    monkeypatch.setattr(voice_ranges, "corpora_root", lambda: Path())
+    monkeypatch.setattr(voice_ranges, "training_speakers", lambda protocol, fold: set())
+    assert [u.corpus for u in voice_ranges.unseen_utterances()] == ["ravdess"]
 
 
 def test_says_what_is_missing(corpora, capsys, monkeypatch, tmp_path):
