@@ -41,4 +41,5 @@ def test_a_reference_raises_the_confidence_by_its_weight():
     scaled = fitted.scale(logits, None, np.array([0, 0.5, 1]))
     np.testing.assert_allclose(scaled[:, 0], [1, 2, 4])
     assert (fitted.threshold(False), fitted.threshold(True)) == (0.4, 0.5)
+    assert Calibration(2.0, 0.4, reference_min_confidence=0.0).threshold(True) == 0
     assert scaled.dtype == np.float32

@@ -40,6 +40,8 @@ def test_percentiles_are_shares_of_unseen_clips(novelty):
     assert novelty.percentile(0.0) == 0
     assert novelty.percentile(distances.max() * 1.001) == MAX_NOVELTY_PERCENTILE
     assert novelty.percentile(distances.max() * 0.999) < MAX_NOVELTY_PERCENTILE
+    few = novelty.with_reference_distances(np.arange(1.0, 5.0))
+    assert [few.percentile(distance) for distance in (1.0, 2.0, 4.0, 4.1)] == [0, 25, 75, 100]  # closer than it
 
 
 def test_the_distance_to_training_clips_is_that_to_the_fifth_nearest():
