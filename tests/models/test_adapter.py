@@ -1,5 +1,6 @@
 """A person's adapter: better on that person, near the model with few clips, told honestly, refused where it must be."""
 
+import copy
 from dataclasses import replace
 
 import numpy as np
@@ -67,6 +68,15 @@ def test_what_is_told_is_the_answer_to_each_clip_by_those_who_never_saw_it(model
         for i in range(len(x))
     ]
     assert fit_adapter(model, x, emotions).accuracy == np.mean([a == [e] for a, e in zip(told, emotions, strict=True)])
+
+
+def test_the_scale_of_an_embedding_changes_no_correction(model):
+    """The penalty is on embeddings of unit power, whatever that of the model is."""
+    (x, emotions), larger = clips(4), copy.deepcopy(model)
+    with torch.no_grad():
+        last_layer(larger).weight.div_(10)
+    found, expected = fit_adapter(larger, 10 * x, emotions), fit_adapter(model, x, emotions)
+    np.testing.assert_allclose(10 * found.weight, expected.weight, rtol=1e-3, atol=1e-4)
 
 
 def test_the_model_itself_stays_as_it_was(model, speech):

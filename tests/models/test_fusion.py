@@ -55,6 +55,16 @@ def test_reference_reaches_the_member_that_takes_one(members, waveform):
     torch.testing.assert_close(model.classify(embedding, reference[None]), expected)
 
 
+@torch.inference_mode()
+def test_reference_has_its_weight_and_reaches_no_other_member(members, waveform, no_references):
+    first, second = members
+    model, given = fusion(members), torch.randn(12)
+    relative = first.classify(first.embed(waveform), given, 0.3)
+    expected = 0.8 * relative.log_softmax(1) + 0.2 * second(waveform).log_softmax(1)
+    reference = torch.cat([given, torch.randn(second.embedding_dim)])
+    torch.testing.assert_close(model.classify(model.embed(waveform), reference, 0.3), expected)
+
+
 def test_checkpoint_is_small_and_loads_equal(members, waveform, checkpoints):
     model = fusion(members)
     save_model(model, checkpoints / "both", "fusion", Calibration(1.2, 0.4), {})
@@ -110,15 +120,16 @@ def test_every_way_to_a_prediction_works(members, speech):
     assert enrolled.probabilities != found.probabilities
 
 
-def test_detector_of_a_member_serves_the_fusion(members, checkpoints, speech):
-    first, second = members
-    assert fusion(members).novelty is None
-    rows = np.random.default_rng(0).normal(size=(60, second.config.embedding_dim))
-    second.novelty = fit_novelty_detector(rows[:50], rows[50:])
-    save_model(second, checkpoints / "small", "resonet", second.calibration, {}, second.novelty)
-    save_model(fusion(members), checkpoints / "both", "fusion", Calibration(), {})
+@pytest.mark.parametrize("n_before", [1, 2])
+def test_detector_of_a_member_serves_the_fusion(members, checkpoints, speech, n_before):
+    first, last = members
+    models = [first, load_model("other", "cpu"), last] if n_before == 2 else members
+    factors = (0.5, 0.3, 0.2)[: len(models)]
+    assert fusion(models, factors).novelty is None
+    rows = np.random.default_rng(0).normal(size=(60, last.config.embedding_dim))
+    last.novelty = fit_novelty_detector(rows[:50], rows[50:])
+    save_model(last, checkpoints / "small", "resonet", last.calibration, {}, last.novelty)
+    save_model(fusion(models, factors), checkpoints / "both", "fusion", Calibration(), {})
     model = load_model("both", "cpu")
-    np.testing.assert_allclose(
-        run_windows(model, [speech]).distances, run_windows(second, [speech]).distances, rtol=1e-3
-    )
+    np.testing.assert_allclose(run_windows(model, [speech]).distances, run_windows(last, [speech]).distances, rtol=1e-3)
     assert not (checkpoints / "both" / "novelty.safetensors").exists() and first.novelty is None
