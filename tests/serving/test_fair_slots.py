@@ -99,7 +99,21 @@ def test_a_full_queue_drops_the_last_of_the_address_with_the_most():
             await other.ask(2)
             assert len(slots) == 10
             assert other.in_progress == 1 and not any(task.done() for task in other.tasks)
+            assert [i for i, task in enumerate(greedy.tasks) if task.done()] == [8, 9, 10, 11]
             assert sum(isinstance(result, QueueFull) for result in await greedy.end()) == 4
+            await other.end()
+
+    asyncio.run(run())
+
+
+def test_a_full_queue_drops_no_request_of_an_address_that_would_have_fewer_then():
+    async def run():
+        async with clients("a", "b", n_slots=1, max_requests=3) as (_, first, other):
+            await first.ask(2)
+            await other.ask(2)
+            assert not any(task.done() for task in first.tasks)
+            assert [task.done() for task in other.tasks] == [False, True]
+            await first.end()
             await other.end()
 
     asyncio.run(run())

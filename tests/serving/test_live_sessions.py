@@ -13,6 +13,7 @@ from ser_core.inference.enrolment import speaker_reference
 from ser_core.inference.model_cache import shared_model, unload_models
 from ser_core.inference.reference import SpeakerReferenceError
 from ser_core.inference.smoothing import NO_SPEECH
+from ser_core.inference.streaming.session import LIVE_HOP_S
 from ser_core.models.names import UnknownModel
 from ser_core.serving.live import sessions as module
 from ser_core.serving.live.sessions import SESSION_IDLE_S, LiveSessionError, LiveSessions, decode_chunk
@@ -78,7 +79,10 @@ def test_an_enrolled_voice_is_checked_and_used(on, speech):
     values = speaker_reference(small, [speech]).to_dict()
     small.calibration = replace(small.calibration, reference_min_confidence=0.9)
     assert on.start("a", "small", RATE, running_reference=True, reference=values)["min_confidence"] == 0.9
-    assert on.start("b", "small", RATE)["min_confidence"] == small.calibration.min_confidence != 0.9
+    assert on.start("a", "small", RATE, reference=values)["min_confidence"] == 0.9
+    for running in (False, True):  # there is none at the start
+        threshold = on.start("b", "small", RATE, running_reference=running)["min_confidence"]
+        assert threshold == small.calibration.min_confidence != 0.9
     assert fed(on, "a", speech[: 4 * HOP])[-1]["min_confidence"] == 0.9
     on.start("a", "small", RATE, running_reference=True, reference=values)
     assert "Relative to your enrolled voice." in fed(on, "a", speech[: 4 * HOP])[-1]["detail"]
@@ -104,8 +108,14 @@ def test_repeated_chunks_are_processed_once(on, place, speech):
     on.feed("a", 0, encoded(speech[:HOP]))
     on.feed("a", 0, encoded(speech[: 2 * HOP]))  # the response to the first was lost
     on.feed("a", 2 * HOP, encoded(speech[2 * HOP : 3 * HOP]))
+    on.feed("a", 3 * HOP + 100, encoded(speech[3 * HOP : 4 * HOP]))  # the page lost some: all that comes is kept
     kept = load_audio(place.take(on.hand_over("a")["token"]))
-    np.testing.assert_allclose(kept, speech[: 3 * HOP], atol=1.1 / 32767)
+    np.testing.assert_allclose(kept, speech[: 4 * HOP], atol=1.1 / 32767)
+
+
+def test_the_lag_is_in_seconds_of_the_page(on):
+    on.start("a", "small", RATE // 2)
+    assert on.feed("a", 0, encoded(np.zeros(RATE)))["lag_s"] == pytest.approx(LIVE_HOP_S)
 
 
 def test_a_recording_that_is_handed_over_again_is_stored_once(on, place, speech):
