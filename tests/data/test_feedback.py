@@ -27,7 +27,7 @@ def test_nothing_is_saved_without_a_folder(monkeypatch, tmp_path):
 
 
 def test_saved_feedback_is_read_back(tmp_path):
-    later = replace(SAID, clip="cd" * 32, abstained=True, said_at="2026-01-03T00:00:00+00:00")
+    later = replace(SAID, clip="01" * 32, abstained=True, said_at="2026-01-03T00:00:00+00:00")
     save_feedback(later, tmp_path / "new")
     save_feedback(SAID, tmp_path / "new")
     assert read_feedback(tmp_path / "new") == [SAID, later]
