@@ -300,6 +300,19 @@ def test_the_rate_of_right_predictions_is_that_with_the_reference(enrolled, good
         assert f"measured with {expected}" in capsys.readouterr().out
 
 
+def test_the_rate_is_that_of_recordings_as_familiar_and_of_speech_alone(enrolled, good, monkeypatch):
+    monkeypatch.setattr(predict, "describe_expected_accuracy", lambda *known: f"measured for {known[2]}")
+    record = enrolled(good)[1][0] | {"familiarity": "unusual"}
+    metrics = {record["model"]: {}}
+    assert "measured for unusual" in predict.as_text(record, metrics)
+    assert "measured" not in predict.as_text(record | {"speech_s": 0.0}, metrics)
+
+
+def test_each_model_has_a_reference_of_its_own(predicted, good, others):
+    code, found = predicted(good, "--model", "small", "--model", "other", "--reference", *others)
+    assert code == 0 and [(r["model"], r["reference_clips"]) for r in found] == [("small", 3), ("other", 3)]
+
+
 def test_rows_of_windows_name_the_reference_too(enrolled, good, others, capsys):
     for more in ([], ["--windows"]):
         assert predict.main([good, "--reference", others[0], "--format", "csv", *more]) == 0
