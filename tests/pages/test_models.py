@@ -1,20 +1,26 @@
 """The page "Models" without a browser: every shipped result is shown, and what is missing or damaged is said."""
 
 import shutil
+import time
+from types import SimpleNamespace
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.models import comparison, verdict
+from pages.learn.corpora import _leaked
+from pages.models import comparison, fairness, ranking, verdict
+from pages.models.training import runs
 from pages.ui import results
 from ser_core import paths
 from ser_core.data.protocols.splits import protocol_folds, protocol_split
 from ser_core.data.utterances import CORPUS_NAMES
-from ser_core.evaluation.cross_validation import LEFT_OUT_PROTOCOL
+from ser_core.evaluation.comparison.pairs import PairwiseTest
+from ser_core.evaluation.cross_validation import LEFT_OUT_PROTOCOL, Confidence, FoldSpread
 from ser_core.evaluation.results import list_results, save_result
 from ser_core.evaluation.summary.fairness import score_groups
 from ser_core.evaluation.summary.verdict import Verdict
 from ser_core.models.names import DEFAULT_MODEL
+from ser_core.training import DEV_UAR, RunRecord
 from tests.make_page import open_page, texts
 from tests.make_results import make_result
 
@@ -246,3 +252,65 @@ def test_figures_of_corpora_without_test_clips_in_training_are_not_called_leaked
     (table,) = [table.value for table in page.run().dataframe if "in training %" in table.value]
     assert list(table.columns[3:5]) == ["accuracy %, resonet", "accuracy %, resonet-redrawn"]
     assert table.set_index("test clips")["in training %"]["TESS"] == 0
+
+
+# --- rows ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_pair_says_who_is_better_and_by_how_much():
+    row = comparison._pair_row(PairwiseTest("a", "b", 30, 10, 0.001, 0.004), n_clips=200)
+    assert list(row.values()) == ["a", "b", 10.0, 30, 10, 0.004, True]
+
+
+def test_each_accuracy_stands_under_its_training():
+    (leak,) = results.load_results("resonet").comparison.leaks
+    row = next(row for row in comparison._leak_rows(leak, "resonet") if row["test clips"] == "CREMA-D")
+    part = leak.parts["crema_d"]
+    assert row["accuracy %, resonet"] == round(100 * part.twin["accuracy"], 1)
+    assert row["accuracy %, resonet-redrawn"] == round(100 * part.leaked["accuracy"], 1)
+    assert row["in training %"] == round(100 * part.groups["training"].share) > 1
+    assert comparison._under_each_protocol(leak, "resonet")["CREMA-D"]["resonet"] == part.twin["accuracy"]
+    words = f"{part.leaked['accuracy']:.1%} instead of {part.twin['accuracy']:.1%}"
+    assert f"CREMA-D were in training, and the accuracy is {words}" in _leaked(leak)
+
+
+def test_the_difference_to_a_published_figure_is_ours_minus_theirs():
+    ranked = results.load_results("resonet").comparison.ranking
+    (row,) = [ranking._published(standing) for standing in ranked if standing.model == "resonet"]
+    assert row["accuracy %"] != row["accuracy %, published"]
+    assert row["accuracy, points"] == pytest.approx(row["accuracy %"] - row["accuracy %, published"], abs=0.11)
+
+
+def test_a_model_of_all_folds_has_its_spread_and_its_confidence():
+    model = SimpleNamespace(
+        model="m",
+        measured_folds=("0", "1"),
+        corpora={"crema_d": {"uar": FoldSpread(0.5, 0.4, 0.6, 2)}},
+        mean_uar=0.55,
+        mean_confidence=Confidence(ece=0.05, auroc=0.7, coverage=0.8, accuracy_when_answered=0.66),
+        calibrated=True,
+    )
+    assert list(ranking._folds_row(model).values()) == ["m", 2, "50.0 [40.0, 60.0]", 55.0, 0.05, 80, 66]
+
+
+def test_a_model_trained_on_more_is_ranked_by_the_corpora_in_question():
+    standing = results.load_results("speaker-independent-8-0").comparison.ranking[0]
+    found = ranking._restricted(standing, ("crema_d",))
+    assert [*found.corpora] == ["crema_d"] and found.left_out is None and found.ece is None
+    assert found.means["uar"] == standing.corpora["crema_d"]["uar"] != standing.means["uar"]
+
+
+def test_figures_of_a_corpus_stand_under_their_names():
+    found = Verdict("m", unseen={"crema_d": 0.5}, left_out={"crema_d": 0.4}, listeners={"crema_d": 0.41})
+    assert [*verdict._row(found, "crema_d").values()] == ["CREMA-D", 40.0, 50.0, 41.0]
+    group = SimpleNamespace(uar=0.5, uar_ci=(0.4, 0.6), n_speakers=3, n_clips=90)
+    row = fairness._row("sex", "female", group)
+    assert row == {"by": "sex", "group": "female", "UAR %": "50.0 [40.0, 60.0]", "speakers": 3, "clips": 90}
+
+
+def test_the_best_epoch_of_a_run_is_that_of_the_highest_mean():
+    curve = tuple({f"{DEV_UAR}crema_d": uar, "seconds": 60.0, "loss": 1.0} for uar in (0.5, 0.6, 0.55))
+    row = runs._row(RunRecord("r", {"train": {"epochs": 3}}, curve, 0.0))
+    assert (row["best %"], row["at epoch"], row["minutes"], row["CREMA-D %"]) == (60.0, 2, 3.0, 55.0)
+    going_on = RunRecord("r", {"train": {"epochs": 4}}, curve, time.time() - runs.STALLED_S / 2)
+    assert runs._state(going_on) == "training"  # longer than three epochs ago, but not for long

@@ -63,6 +63,22 @@ def test_known_speakers_are_told_for_each_protocol():
     assert all(bool(row["mind"]) == (row["known speakers"] > 0) for row in rows.values())
 
 
+def test_a_corpus_is_counted_from_its_own_groups():
+    def group(measure: str, corpus: str, sex: str, n_clips: int) -> dict:
+        return {"measure": measure, "corpus": corpus, "sex": sex, "n_clips": n_clips, "mean": 1800.0, "median": 7.0}
+
+    groups = [group("duration_s", "savee", "all", n) for n in (4, 2)]
+    groups += [group("duration_s", "tess", "all", 8), *(group("pitch_hz", "savee", sex, 1) for sex in ("all", "male"))]
+    found = {"clips": {"savee": {"sad": 4, "angry": 2}}, "speakers": {"savee": {"male": 4}}, "groups": groups}
+    row = view._corpus_row("savee", found)
+    assert [*row.values()][1:-1] == [6, 3.0, 2, 4, 0, 4]
+    found["speakers"]["savee"] = {"unknown": 8}
+    assert [*view._corpus_row("savee", found).values()][4:-1] == [8, None, None]
+    assert view._groups(found, "pitch_hz", "savee", True) == [groups[4] | {"row": "SAVEE, male"}]
+    assert view._groups(found, "duration_s", "tess", False) == [groups[2] | {"row": "TESS"}]
+    assert len(view._groups(found, "duration_s", view.ALL_CORPORA, False)) == 3
+
+
 def test_without_statistics_the_page_says_what_to_run(open_page, monkeypatch, tmp_path):
     monkeypatch.setattr(paths, "RESULTS", tmp_path)
     page = open_page("data")
