@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from unittest.mock import patch
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -118,6 +119,22 @@ def test_a_round_has_a_score_against_models_and_listeners():
     assert scores[state.LISTENERS] == (pytest.approx(1.3), 2)
     now = ListeningState(guesses=guesses + guesses[:3])
     assert len(now.round) == 3 and len(ListeningState(guesses=guesses).round) == 10 and not ListeningState().round
+
+
+def test_an_answer_is_marked_by_the_label():
+    right = Guess("a", "sad", {PERSON: "sad", "x": "fear"}, {"x": 0.6})
+    wrong = Guess("b", "happy", {PERSON: "fear", "x": "fear"}, {"x": 0.6})
+    yes, no = view._mark(True), view._mark(False)
+    assert view._marks([right, wrong], 3) == f"{yes} {no} :gray[○]"
+    assert [view._round_row(guess)[""] for guess in (right, wrong)] == ["✓", "✗"]
+    assert view._prediction_line(replace(right, emotions={PERSON: "fear", "x": "sad"}), "x").startswith(yes)
+    assert view._prediction_line(wrong, "x").startswith(no)  # as the person, but not as the label
+
+
+def test_the_share_of_the_listeners_is_that_of_the_label(monkeypatch):
+    monkeypatch.setattr(state, "_votes", lambda: {"a": np.arange(len(EMOTIONS)) / 28})
+    assert state.listener_share("a", "sad") == pytest.approx(EMOTIONS.index("sad") / 28)
+    assert state.listener_share("b", "sad") is state.listener_share("a", "") is None
 
 
 def test_a_round_is_won_against_models_that_judged_all_of_it():

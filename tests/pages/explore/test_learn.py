@@ -4,10 +4,11 @@ import re
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.learn import corpora
+from pages.learn import corpora, sound, voice
 from pages.learn.progress import LearnState
 from pages.learn.view import LESSONS
 from pages.ui.session import UploadedSource
@@ -58,6 +59,28 @@ def test_a_voice_is_changed_and_heard(page):
         before, after = (float(hertz) for hertz in re.findall(r"(\d+) Hz", page.caption[-2].value))
         assert not page.exception and page.get("audio")
         assert after / before == pytest.approx(2 ** (semitones / 12), rel=0.05)
+
+
+def test_before_and_after_are_told_apart(page, monkeypatch):
+    drawn, predicted, curves, bars = [], [], voice.prosody_curves, voice.stacked_probability_bars
+    monkeypatch.setattr(voice, "prosody_curves", lambda found: drawn.append(found) or curves(found))
+    monkeypatch.setattr(voice, "stacked_probability_bars", lambda found: predicted.append(found) or bars(found))
+    page.run().select_slider(key="voice-Pitch").set_value(6).run()
+    before_hz, after_hz = (np.median(drawn[-1][name].voiced_hz) for name in (voice.AS_RECORDED, voice.CHANGED))
+    assert after_hz / before_hz == pytest.approx(2**0.5, rel=0.05)
+    (_, four), (plain, six) = predicted
+    assert (plain.model, six.model) == (voice.AS_RECORDED, voice.CHANGED)
+    assert len({tuple(found.probabilities.values()) for found in (four, plain, six)}) == 3
+
+
+def test_an_excerpt_knows_where_it_begins(monkeypatch):
+    waveform = np.full(80_000, 0.001, np.float32)
+    waveform[32_000:48_000] = 0.5
+    monkeypatch.setattr(sound, "sound", lambda: sound.Sound("id", "name", waveform))
+    part = sound.excerpt(1.0)
+    start = round(part.start_s * 16_000)
+    assert start == pytest.approx(32_000, abs=1600) and part.duration_s == 1.0
+    np.testing.assert_array_equal(part.waveform, waveform[start : start + 16_000])
 
 
 def test_each_change_says_what_else_it_moves(page):
