@@ -53,6 +53,8 @@ def test_speakers_are_counted_from_the_names():
     assert len(counts) == 24 and counts["01"]["neutral"] == 4 and counts["01"]["calm"] == 8
     assert len(view._speakers("ravdess_song")) == 23
     assert {len(row) for row in view._speakers("savee").values()} == {7}
+    for corpus in ("ravdess", "ravdess_song"):  # the same people speak and sing
+        assert {clip.split("/")[0] for clip in view._one_of_each(corpus, "01").values()} == {corpus}
 
 
 def test_known_speakers_are_told_for_each_protocol():

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.learn import corpora, sound, voice
+from pages.learn import corpora, sound, view, voice
 from pages.learn.progress import LearnState
 from pages.learn.view import LESSONS
 from pages.ui.session import UploadedSource
@@ -117,6 +117,21 @@ def test_one_coefficient_keeps_the_level_only(page):
     assert re.search("1 of 64 .*0%", texts(page))
 
 
+def test_the_spectrum_is_that_of_the_loudest_moment(page, monkeypatch):
+    drawn, lines = [], view.spectral_envelope_lines
+    monkeypatch.setattr(view, "spectral_envelope_lines", lambda *given: drawn.append(given) or lines(*given))
+    lesson(page, "MFCC").slider(key="coefficients").set_value(64).run()
+    np.testing.assert_allclose(drawn[-1][0], drawn[-1][1], atol=1e-3)  # all coefficients: nothing is lost
+    times = re.findall(r"loudest (?:part|moment)[^\d]+([\d:.]+\d)(?: to ([\d:.]+\d))?", texts(page))
+    (first, last), (moment, _) = ([_seconds(time) for time in found] for found in times)
+    assert 0 < first <= moment <= last
+
+
+def _seconds(time: str) -> float:
+    """From minutes:seconds."""
+    return sum(60**i * float(part) for i, part in enumerate(time.split(":")[::-1])) if time else 0.0
+
+
 def test_every_stage_can_be_looked_into(page):
     lesson(page, "Feature maps")
     for stage, n_maps in enumerate((4, 4, 8, 8), start=1):
@@ -155,6 +170,7 @@ def test_figures_are_those_of_the_result_files(page):
     assert "trained under resonet" in legend and "shared speakers" not in legend  # those of CREMA-D are unseen
     leaked = load_result(result_path("resonet", "resonet-leak")).metrics["corpora"]["crema_d"]["accuracy"]
     assert f"{leaked:.1%}" in texts(page)
+    assert page.dataframe[0].value.set_index("corpus")["speakers"]["TESS"] == 2
     table = page.dataframe[0].value.set_index("corpus").iloc[:, -1]
     found = corpora.statistics()
     assert table["TESS"] == round(lessons.emotion_eta_squared(corpora._groups(found, "tess")), 2)
