@@ -130,6 +130,13 @@ def test_versions_and_memory_are_shown(page):
     assert shown["program"] == machine.code_version() and shown["process memory"].endswith(" MB")
     packages = page.dataframe[-1].value.set_index("package")
     assert packages.loc["streamlit", "installed"] == machine.version("streamlit")
+    required = {name: wanted for name, installed, wanted in machine.required_packages() if installed != wanted}
+    assert packages.loc[packages["required"] != "", "required"].to_dict() == required
+
+
+def test_examples_ask_the_server_as_the_browser_does(monkeypatch):
+    monkeypatch.setattr(view.st, "context", SimpleNamespace(url="https://ser.example:8443/settings?a=1"))
+    assert view._address() == "https://ser.example:8443"
 
 
 @pytest.mark.skipif("resonet" not in available_models(), reason="needs the shipped models")

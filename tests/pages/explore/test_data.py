@@ -6,6 +6,7 @@ from streamlit.testing.v1 import AppTest
 from pages.data import view
 from pages.ui import results
 from ser_core import paths
+from ser_core.data.protocols.splits import protocol_split
 from ser_core.data.utterances import CORPUS_NAMES, SPEECH_CORPORA
 from ser_core.labels import EMOTIONS
 from tests import make_page
@@ -62,6 +63,9 @@ def test_known_speakers_are_told_for_each_protocol():
     assert all(rows[f"speaker-independent-{k}"]["known speakers"] == 0 for k in range(5))
     assert (rows["ravdess-random"]["known speakers"], rows["ravdess-random"]["test speakers"]) == (24, 24)
     assert rows["resonet"]["known speakers"] == 6  # TESS's two and SAVEE's four
+    parts = protocol_split("speaker-independent", "0")
+    sizes = {"train": len(parts.train), "dev": len(parts.dev), "test": len(parts.test)}
+    assert sizes.items() <= rows["speaker-independent-0"].items() and len({*sizes.values()}) == 3
     assert all(bool(row["mind"]) == (row["known speakers"] > 0) for row in rows.values())
 
 
