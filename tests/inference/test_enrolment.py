@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from ser_core.audio import AudioError, speech_segments, walk_files
-from ser_core.inference import embed, predict, predict_batch, predict_windows, run_windows
+from ser_core.inference import embed, enrolment, predict, predict_batch, predict_windows, run_windows
 from ser_core.inference.enrolment import collection_reference, enrolment_gain, recording_reference, speaker_reference
 from ser_core.inference.prediction.predict import predict_with_outputs, predict_with_windows
 from ser_core.inference.progressive import extend_trajectory, pool_trajectory, start_trajectory
@@ -221,6 +221,22 @@ def test_silent_clips_are_refused_by_number(enrolling_model, clips):
 def test_invalid_samples_are_refused(enrolling_model, clips):
     with pytest.raises(AudioError):
         speaker_reference(enrolling_model, [*clips, np.full(RATE, np.nan, np.float32)])
+
+
+def test_windows_of_its_own_reference_are_spread_over_a_recording(enrolling_model, long_recording, monkeypatch):
+    starts_s, run = [], enrolment.run_windows
+
+    def noted(model, windows):
+        first = long_recording.ctypes.data
+        starts_s.extend((window.ctypes.data - first) / long_recording.itemsize / RATE for window in windows)
+        return run(model, windows)
+
+    monkeypatch.setattr(enrolment, "run_windows", noted)
+    monkeypatch.setattr(enrolment, "MAX_REFERENCE_CLIPS", 3)
+    assert recording_reference(enrolling_model, long_recording).n_clips == 3
+    window_s, duration_s = enrolling_model.config.window_s, len(long_recording) / RATE
+    assert starts_s[0] < window_s and starts_s[2] > duration_s - 2 * window_s
+    assert starts_s[1] == pytest.approx(duration_s / 2, abs=window_s)
 
 
 @pytest.mark.parametrize("n_clips", [1, 2])
