@@ -163,8 +163,16 @@ def test_without_a_model_two_lessons_say_how_to_train(page, checkpoints):
 # --- acted corpora ---------------------------------------------------------------------------------------------------
 
 
-def test_figures_are_those_of_the_result_files(page):
+def test_figures_are_those_of_the_result_files(page, monkeypatch):
+    drawn, draw = [], corpora.seen_and_unseen_speakers
+    monkeypatch.setattr(corpora, "seen_and_unseen_speakers", lambda *given: drawn.append(given[0]) or draw(*given))
     lesson(page, "Acted corpora")
+    unseen, shared = (
+        load_result(result_path(split, "resonet")).metrics["corpora"]["tess"]["uar"]
+        for split in (corpora.UNSEEN, corpora.SHARED)
+    )
+    assert drawn[-1]["TESS, speakers known"] == (unseen, shared)
+    assert not re.search(r"\b0% of the test clips", texts(page))
     assert "SAVEE and TESS" in texts(page)
     legend = page.get("plotly_chart")[0].proto.spec
     assert "trained under resonet" in legend and "shared speakers" not in legend  # those of CREMA-D are unseen
