@@ -11,7 +11,7 @@ import pytest
 from scripts import predict_archive
 from ser_core import inference as archive
 from ser_core.audio.io import read_audio
-from ser_core.inference.archive import batch, batch_table as rows
+from ser_core.inference.archive import batch, batch_table as rows, job
 from ser_core.inference.archive.job import JOB_FILE, parts_folder
 from ser_core.inference.archive.plan import ArchivePart, BatchError, read_plan
 from ser_core.inference.archive.speakers import SpeakerTableError, draw_clips, speaker_function
@@ -227,10 +227,33 @@ def test_a_table_in_the_folder_is_no_recording(with_table, recordings, tmp_path)
     assert "speakers.csv" not in set(read_plan(parts_folder(tmp_path / "r.parquet")))
 
 
-def test_batches_change_no_answer(predicted):
+def test_batches_change_no_answer(predicted, monkeypatch):
     one, several = predicted("folders"), predicted("folders", n_workers=2)
+    monkeypatch.setattr(job, "BATCHES_PER_WORKER", 1)  # the files of all speakers in one batch
+    together = predicted("folders")
     for file, row in one.items():
-        assert [row[e] for e in EMOTIONS] == pytest.approx([several[file][e] for e in EMOTIONS], abs=1e-5)
+        for other in (several[file], together[file]):
+            assert [row[e] for e in EMOTIONS] == pytest.approx([other[e] for e in EMOTIONS], abs=1e-5)
+            assert row["reference_clips"] == other["reference_clips"]
+
+
+def test_references_of_an_earlier_job_are_deleted(recordings, tmp_path):
+    stale = parts_folder(tmp_path / "r.parquet") / job.REFERENCES_FILE
+    stale.parent.mkdir()
+    stale.write_text("{}")
+    archive.open_job(recordings, "m", "v", tmp_path / "r.parquet", 1, "folders")
+    assert not stale.exists()
+
+
+def test_the_files_of_a_speaker_of_a_table_are_in_one_part(with_table, tmp_path):
+    rows_of_table = [f"a/{i}.wav,x" for i in range(4)] + [f"b/{i}.wav,x" for i in range(2)]
+    found = []
+    for number in (1, 2):
+        with_table("\n".join(["file,speaker", *rows_of_table]), part=ArchivePart(number, 2))
+        parts = parts_folder(tmp_path / "r.parquet")
+        found.append({name for name in read_plan(parts) if f"{name},x" in rows_of_table})
+        (parts / JOB_FILE).unlink()
+    assert sorted(map(len, found)) == [0, 6]
 
 
 def test_references_are_made_once(recordings, tmp_path, monkeypatch, enrolling_model):
