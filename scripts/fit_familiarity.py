@@ -8,11 +8,9 @@ scripts.train fits them too: this is for checkpoints without thresholds. Weights
 import argparse
 import sys
 
-import torch
-
-from scripts.common.train_head import own_statistics
+from scripts.common.train_head import training_embeddings
 from ser_core import paths
-from ser_core.data import AudioStore, ProtocolError, protocol_split
+from ser_core.data import ProtocolError
 from ser_core.evaluation import fit_familiarity
 from ser_core.models import (
     NOVELTY_FILE,
@@ -21,9 +19,7 @@ from ser_core.models import (
     Whisper,
     checkpoint_folder,
     load_model,
-    training_record,
 )
-from ser_core.training import read_training_data
 
 
 def fitted(name: str) -> NoveltyDetector:
@@ -31,22 +27,13 @@ def fitted(name: str) -> NoveltyDetector:
 
     Raises:
         CheckpointError: another family, or a checkpoint without a detector or a record of its training.
-        ValueError: other training clips than those of the checkpoint.
+        ValueError: see training_embeddings.
     """
     model = load_model(name, "cpu")
     if not isinstance(model, Whisper) or model.novelty is None:
         raise CheckpointError(f"{name} has no detector by near neighbours.")
-    training = training_record(checkpoint_folder(name))
-    if not {"protocol", "fold", "n_clips"} <= training.keys():
-        raise CheckpointError(f"{name} has no record of its training clips: train it again with scripts.train.")
-    split = protocol_split(training["protocol"], training["fold"])
-    data = read_training_data(training["protocol"], split, AudioStore())
-    if len(data.train) != training["n_clips"]:
-        raise ValueError(f"{name} was trained on {training['n_clips']} clips, the protocol has {len(data.train)}.")
-    statistics = own_statistics(model, data)
-    with torch.inference_mode():
-        embeddings = model.projection(torch.from_numpy(statistics)).numpy()
-    return fit_familiarity(model.novelty, embeddings, data.train)
+    clips, embeddings = training_embeddings(model, name)
+    return fit_familiarity(model.novelty, embeddings, clips)
 
 
 def main(arguments: list[str] | None = None) -> int:

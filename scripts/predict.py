@@ -2,6 +2,7 @@
 
 python -m scripts.predict FILE... [--model NAME]... [--windows] [--format json|csv|text]
 python -m scripts.predict FILE... --model NAME --reference CLIP... [--save-reference voice.json]     one speaker
+python -m scripts.predict FILE... --model NAME --reference CLIP... --reference-emotion neutral    in an ordinary voice
 python -m scripts.predict FILE... --model NAME --reference voice.json|recording|together
 
 json is one object a line. A file that cannot be read gives {"file": ..., "error": ...}; the others still run, and the
@@ -44,12 +45,15 @@ from ser_core.labels import EMOTIONS, format_probability
 from ser_core.models import DEFAULT_MODEL, CheckpointError, SERModel, available_models, load_model
 
 
-def make_references(given: list[str], models: list[SERModel], files: list[str]) -> list[ReferenceChoice]:
+def make_references(
+    given: list[str], models: list[SERModel], files: list[str], emotion: str | None = None
+) -> list[ReferenceChoice]:
     """For each model: the reference of the clips, the saved one, the word for the recording itself, or None.
 
     Args:
         given: clips, a saved reference, or a word.
         files: to be predicted, which with the word TOGETHER are the reference.
+        emotion: of the clips, where it is known.
 
     Raises:
         AudioError: a clip cannot be read.
@@ -65,7 +69,8 @@ def make_references(given: list[str], models: list[SERModel], files: list[str]) 
     if given == [TOGETHER]:
         return _together(models, files)
     waveforms = [_read_clip(file) for file in given]
-    return [speaker_reference(model, waveforms) for model in models]
+    emotions = [emotion] * len(waveforms) if emotion else ()
+    return [speaker_reference(model, waveforms, emotions=emotions) for model in models]
 
 
 def _saved_reference(file: str) -> Reference:
@@ -182,6 +187,8 @@ def check_options(parser: ArgumentParser, options: Namespace) -> None:
     alone = [file for file in options.reference if file in (OWN_RECORDING, TOGETHER) or file.endswith(".json")]
     if alone and len(options.reference) > 1:
         parser.error(f"--reference {alone[0]} stands alone: name no other file or word with it")
+    if options.reference_emotion and (alone or not clips):
+        parser.error("--reference-emotion needs the clips of --reference")
     if options.save_reference and not clips:
         parser.error("--save-reference needs the clips of --reference")
     if options.save_reference and len(options.model or ()) > 1:
@@ -231,7 +238,7 @@ def run(options: Namespace) -> int:
         OSError: the output cannot be written.
     """
     models = [load_model(name) for name in options.model or available_models()[:1] or [DEFAULT_MODEL]]
-    references = make_references(options.reference, models, options.files)
+    references = make_references(options.reference, models, options.files, options.reference_emotion)
     save_reference(options.save_reference, references[0])
     for model, reference in zip(models, references, strict=True):
         check_reference(model, reference)

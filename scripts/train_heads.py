@@ -17,12 +17,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from scripts import train
 from scripts.common.fold_clips import read_clips, spoken_test_clips
 from scripts.common.head_tables import UNLIKE, table
-from scripts.common.train_head import own_statistics
+from scripts.common.train_head import own_statistics, project
 from ser_core import paths
 from ser_core.data import AudioStore, protocol_folds, protocol_split
 from ser_core.evaluation import ENROLLED_CLIPS, auroc_unlike_training, mean_reports, reports_by_corpus
@@ -78,11 +77,9 @@ def fold_reports(model_name: str, protocol: str, fold: str) -> dict[str, dict]:
     return reports
 
 
-@torch.inference_mode()
 def embed_clips(model: Whisper, clips: Sequence[TrainingExample]) -> np.ndarray:
     """Embeddings from the cache, shape = (n_clips, embedding_dim)."""
-    statistics = own_statistics(model, TrainingData(clips, (), AudioStore()))
-    return model.projection(torch.from_numpy(statistics)).numpy()
+    return project(model, own_statistics(model, TrainingData(clips, (), AudioStore())))
 
 
 def protocol_scores(model_name: str, protocol: str) -> dict:

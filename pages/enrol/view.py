@@ -17,11 +17,12 @@ from pages.ui.voice import clips
 from pages.ui.voice.personal import voice_reference
 from pages.ui.voice.switch import draw_switch
 from ser_core.audio import SAMPLE_RATE
-from ser_core.evaluation import describe_enrolment
+from ser_core.evaluation import describe_enrolment, describe_plain_reading
 from ser_core.inference import MAX_REFERENCE_CLIP_S, MIN_REFERENCE_CLIPS, SpeakerReferenceError
 from ser_core.labels import EMOTIONS
 
 RECORDER, FILES, REFERENCE = "voice-raw", "voice", "voice-reference"  # inputs
+PLAINLY = "read-plainly"
 MAX_REFERENCE_MB = 1
 
 
@@ -87,15 +88,22 @@ def show_reading(model: str) -> None:
             st.button("Read them again", on_click=_go_to, args=(0,), key="read-again")
             return
         sentence, emotion = SENTENCES[state.position]
+        emotion = _emotion_to_read(emotion)
         how = "plainly, as you speak every day" if emotion == "neutral" else f"as if you were {coloured(emotion)}"
         how = f"with {coloured(emotion)}" if emotion == "fear" else how
         st.markdown(f"Read {how}:")
         st.header(f"“{sentence}”", anchor=False)
         recorder(key=input_key(RECORDER), max_s=int(MAX_REFERENCE_CLIP_S), on_clip=_read)
+        st.toggle("Read all of them plainly", key=PLAINLY, help=describe_plain_reading(model) or None)
         with st.container(horizontal=True):
             st.button("Skip", on_click=_go_to, args=(state.position + 1,), key="skip")
             if state.position:
                 st.button("Back", on_click=_go_to, args=(state.position - 1,), key="back")
+
+
+def _emotion_to_read(emotion: str) -> str:
+    """The emotion of a sentence, or neutral for those who would rather not act."""
+    return "neutral" if st.session_state.get(PLAINLY) else emotion
 
 
 def _go_to(position: int) -> None:
@@ -107,7 +115,7 @@ def _read(wav: bytes, notes: tuple[str, ...]) -> None:
     """The sentence was recorded: the next one is shown; without speech, the same again."""
     state = reading_state()
     sentence, emotion = SENTENCES[min(state.position, len(SENTENCES) - 1)]
-    if clips.add_recording(sentence, wav, emotion):
+    if clips.add_recording(sentence, wav, _emotion_to_read(emotion)):
         _go_to(state.position + 1)
     session().rounds[RECORDER] += 1
 
@@ -179,7 +187,7 @@ def _edit_clips(known: dict, state: clips.EnrolmentState) -> None:
         }
         for clip_id in ids
     ]
-    help_text = "Only for the comparison below: enrolment needs no labels."
+    help_text = "How it was spoken, if you know: the reference is then the voice without the emotion."
     columns = same_decimals(rows) | {"label": st.column_config.SelectboxColumn(options=EMOTIONS, help=help_text)}
     fixed, key = ["clip", "seconds"], f"clips-{hash(tuple(ids))}"
     edited = st.data_editor(rows, hide_index=True, disabled=fixed, column_config=columns, key=key, placeholder="")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ser_core.data import PROTOCOLS
 from ser_core.inference import ArchivePart, n_cores
+from ser_core.labels import EMOTIONS
 from ser_core.training import MODEL_PREFIX
 
 FOLDER = Path(__file__).parent.parent  # of the commands
@@ -30,6 +31,11 @@ def predict_parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="3 to 30 clips of the speaker of all files, a saved reference (.json), recording (each file its own), or "
         "together (all files: recordings of one kind in several moods, of any speaker)",
+    )
+    parser.add_argument(
+        "--reference-emotion",
+        choices=EMOTIONS,
+        help="of the clips of --reference, if it is known and the same: neutral for sentences in an ordinary voice",
     )
     parser.add_argument(
         "--save-reference", type=Path, metavar="FILE", help="write the reference of these clips (.json)"

@@ -8,6 +8,7 @@ from ser_core.data import SPEECH_CORPORA, corpus_name
 from ser_core.evaluation import (
     COLLECTION_CLIPS,
     ENROLLED_CLIPS,
+    LABELLED_CLIPS,
     N_REFERENCE_CLIPS,
     NEUTRAL_REFERENCE_CLIPS,
     markdown_table,
@@ -35,6 +36,8 @@ def _scores(corpus: str, report: dict) -> dict[str, str]:
         "common, alone": percent(report["uar_common"]),
         **{"1 clip" if n == 1 else f"{n} clips": _enrolled(report, str(n)) for n in N_REFERENCE_CLIPS},
         f"{NEUTRAL_REFERENCE_CLIPS} neutral": _enrolled(report, "neutral"),
+        f"{LABELLED_CLIPS} labelled": _enrolled(report, "labelled"),
+        f"{NEUTRAL_REFERENCE_CLIPS} labelled neutral": _enrolled(report, "neutral_labelled"),
         f"{COLLECTION_CLIPS} of any speaker": _enrolled(report, "collection"),
         "neutral of any speaker": _enrolled(report, "collection_neutral"),
     }

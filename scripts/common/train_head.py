@@ -1,6 +1,7 @@
 """The part of scripts.train that fits the head of a frozen encoder and calibrates it on left-out corpora."""
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -10,9 +11,16 @@ import torch
 from scripts.common.noises import load_noise
 from scripts.common.tables import clip_bar
 from ser_core.audio import trim_silence
-from ser_core.data import audio_cache_folder, corpora_root, read_noises
+from ser_core.data import AudioStore, audio_cache_folder, corpora_root, protocol_split, read_noises
 from ser_core.evaluation import fit_cross_corpus_calibration, fit_cross_corpus_novelty
-from ser_core.models import Whisper, reference_weight, save_model
+from ser_core.models import (
+    CheckpointError,
+    Whisper,
+    checkpoint_folder,
+    reference_weight,
+    save_model,
+    training_record,
+)
 from ser_core.training import (
     CURVE_FILE,
     EncoderFit,
@@ -21,14 +29,17 @@ from ser_core.training import (
     HeadCurve,
     StatisticsCache,
     TrainingData,
+    TrainingExample,
     TrainingRun,
     check_corpora,
     check_tuning,
     curve_text,
+    fit_emotion_offsets,
     frames_layer,
     pool_clips,
     predict_left_out_corpora,
     predict_unseen_speakers,
+    read_training_data,
     write_run,
 )
 
@@ -62,7 +73,8 @@ def train_head(
     own = fit(np.arange(len(data.train)), "all", curve)
     calibration = fit_cross_corpus_calibration(left_out, unseen)
     novelty = fit_cross_corpus_novelty(model, own, data.train, left_out)
-    save_model(model, run.folder / "checkpoint", "whisper", calibration, training, novelty)
+    offsets = fit_emotion_offsets(project(model, own), data.train, model.config.labels)
+    save_model(model, run.folder / "checkpoint", "whisper", calibration, training, novelty, offsets)
     if not model.config.tuned_layers:  # else the figures are of the model before its tuning
         write_run(run.folder, content | {"command": run.command}, curve.records)
         (run.folder / "checkpoint" / CURVE_FILE).write_text(curve_text(curve.records))
@@ -105,6 +117,32 @@ def own_statistics(model: Whisper, data: TrainingData) -> np.ndarray:
     if model.config.tuned_layers:
         return pool_clips(model, read_frames(model, data))
     return read_statistics(model, data, HeadConfig())[0]
+
+
+@torch.inference_mode()
+def project(model: Whisper, statistics: np.ndarray) -> np.ndarray:
+    """Embeddings of clips from their statistics, shape = (n_clips, embedding_dim)."""
+    return model.projection(torch.from_numpy(statistics)).numpy()
+
+
+def training_embeddings(model: Whisper, name: str) -> tuple[Sequence[TrainingExample], np.ndarray]:
+    """The training clips of a checkpoint and their embeddings, shape = (n_clips, embedding_dim).
+
+    Args:
+        name: of the checkpoint, or its folder.
+
+    Raises:
+        CheckpointError: no record of its training.
+        ValueError: other training clips than those of the checkpoint.
+    """
+    training = training_record(checkpoint_folder(name))
+    if not {"protocol", "fold", "n_clips"} <= training.keys():
+        raise CheckpointError(f"{name} has no record of its training clips: train it again with scripts.train.")
+    split = protocol_split(training["protocol"], training["fold"])
+    data = read_training_data(training["protocol"], split, AudioStore())
+    if len(data.train) != training["n_clips"]:
+        raise ValueError(f"{name} was trained on {training['n_clips']} clips, the protocol has {len(data.train)}.")
+    return data.train, project(model, own_statistics(model, data))
 
 
 def trimmed(path: Path) -> np.ndarray:

@@ -37,10 +37,12 @@ from .cross_corpus.calibration import (
 from .cross_corpus.expectation import (
     COLLECTION_CLIPS as COLLECTION_CLIPS,
     ENROLLED_CLIPS as ENROLLED_CLIPS,
+    LABELLED_CLIPS as LABELLED_CLIPS,
     N_REFERENCE_CLIPS as N_REFERENCE_CLIPS,
     describe_collection as describe_collection,
     describe_enrolment as describe_enrolment,
     describe_expected_accuracy as describe_expected_accuracy,
+    describe_plain_reading as describe_plain_reading,
     measured_reference as measured_reference,
 )
 from .cross_corpus.folds import (

@@ -24,36 +24,48 @@ from ser_core.inference.reference import (
     SpeakerReferenceError,
     as_collection,
     check_reference,
+    check_takes_emotions,
     check_takes_reference,
     draw_reference_clips,
     fingerprint,
     reference_part,
 )
 from ser_core.inference.results import Prediction
+from ser_core.labels import EMOTIONS
 from ser_core.models import SERModel
 from ser_core.progress import Progress, no_progress
 
 MIN_OWN_REFERENCE_SPEECH_S = 10.0  # of a recording as its own reference: of a shorter one it would hide the emotion
 
 
-def speaker_reference(model: SERModel, waveforms: Sequence[np.ndarray], progress: Progress = no_progress) -> Reference:
+def speaker_reference(
+    model: SERModel,
+    waveforms: Sequence[np.ndarray],
+    progress: Progress = no_progress,
+    emotions: Sequence[str | None] = (),
+) -> Reference:
     """The reference of a speaker: the mean over the clips of the mean embedding of each one's windows with speech.
+
+    With their emotions, also clips of a single one make a good reference, such as sentences in an ordinary voice.
 
     Args:
         model: from load_model.
-        waveforms: 1 to 30 clips of one speaker, best 3 or more in several moods, without labels, each mono at 16 kHz in
-            [-1, 1] and of shape (n_samples,); one or two give a reference with a note.
+        waveforms: 1 to 30 clips of one speaker, best 3 or more in several moods, each mono at 16 kHz in [-1, 1] and of
+            shape (n_samples,); one or two give a reference with a note.
         progress: called after each batch.
+        emotions: of each clip, None where it is unknown; empty: all are.
 
     Raises:
         AudioError: a clip without samples, or with samples that are not finite.
-        SpeakerReferenceError: no clips or more than 30, a clip without speech, or a model that takes no reference.
+        SpeakerReferenceError: no clips or more than 30, a clip without speech, a model that takes no reference, or
+            emotions that it cannot use.
     """
     check_takes_reference(model)
     if not 1 <= len(waveforms) <= MAX_REFERENCE_CLIPS:
         raise SpeakerReferenceError(
             f"{len(waveforms)} reference clips: give 1 to {MAX_REFERENCE_CLIPS} of one speaker."
         )
+    known = _checked_emotions(model, emotions, len(waveforms))
     for waveform in waveforms:
         check_waveform(waveform)
     speech = speech_segments_of_each(waveforms)
@@ -62,7 +74,8 @@ def speaker_reference(model: SERModel, waveforms: Sequence[np.ndarray], progress
     rows = run_windows(model, [window for windows in cut for window in windows], progress).embeddings
     clips = mean_over_windows(rows, np.array([len(windows) for windows in cut]))
     speech_s = sum(map(speech_duration_s, speech))
-    return _build_reference(model, clips, speech_s, tuple(map(fingerprint, waveforms)))
+    reference = _build_reference(model, clips, speech_s, tuple(map(fingerprint, waveforms)))
+    return replace(reference, emotions=known)
 
 
 def collection_reference(
@@ -133,7 +146,8 @@ def enrolment_gain(
     """
     if len(waveforms) < 2:
         raise SpeakerReferenceError("A single clip has no others to be compared with. Add some.")
-    reference = speaker_reference(model, waveforms)
+    known = () if model.emotion_offsets is None else emotions
+    reference = speaker_reference(model, waveforms, emotions=known)
     labelled = {i: emotion for i, emotion in enumerate(emotions) if emotion}
     without, enrolled = [], []
     for done, i in enumerate(labelled, 1):
@@ -214,7 +228,9 @@ def _joined(enrolled: Reference, spoken: Reference) -> Reference:
     """The mean over the clips of both."""
     n_clips = enrolled.n_clips + spoken.n_clips
     mean = (enrolled.n_clips * enrolled.embedding + spoken.n_clips * spoken.embedding) / n_clips
-    return replace(spoken, embedding=mean, n_clips=n_clips, speech_s=enrolled.speech_s + spoken.speech_s)
+    emotions = (*enrolled.emotions, *[""] * spoken.n_clips) if enrolled.emotions else ()
+    speech_s = enrolled.speech_s + spoken.speech_s
+    return replace(spoken, embedding=mean, n_clips=n_clips, speech_s=speech_s, emotions=emotions)
 
 
 def _speech_windows(
@@ -223,6 +239,18 @@ def _speech_windows(
     """The windows of a recording that contain speech."""
     bounds = bounds_with_speech(model, waveform, speech, overlap)
     return [waveform[a:b] for a, b in zip(*bounds, strict=True)]
+
+
+def _checked_emotions(model: SERModel, emotions: Sequence[str | None], n_clips: int) -> tuple[str, ...]:
+    """The emotions of a reference, "" where one is unknown; () where all are."""
+    if unknown := [emotion for emotion in emotions if emotion and emotion not in EMOTIONS]:
+        raise SpeakerReferenceError(f"Unknown emotion {unknown[0]!r:.40}. There are: {', '.join(EMOTIONS)}.")
+    if emotions and len(emotions) != n_clips:
+        raise SpeakerReferenceError(f"{len(emotions)} emotions for {n_clips} reference clips: give one for each.")
+    if not any(emotions):
+        return ()
+    check_takes_emotions(model)
+    return tuple(emotion or "" for emotion in emotions)
 
 
 def _check_all_speak(cut: Sequence[list[np.ndarray]]) -> None:

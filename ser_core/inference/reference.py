@@ -15,7 +15,8 @@ from torch import Tensor
 
 from ser_core.audio import SAMPLE_RATE
 from ser_core.inference.results import FAR_NOTE
-from ser_core.models import SERModel, models_with_reference, reference_weight
+from ser_core.labels import EMOTIONS
+from ser_core.models import OFFSETS_FILE, SERModel, mean_offset, models_with_reference, reference_weight
 
 MIN_REFERENCE_CLIPS = 3  # fewer work, with a note
 MAX_REFERENCE_CLIPS = 30
@@ -28,11 +29,15 @@ FINGERPRINT_DIGITS = 16  # hexadecimal
 # layers of Whisper base: beyond it are fewer than 5 % of their own other clips and most clips of other corpora, but few
 # of other speakers in the same studio. It shows another recording situation rather than another voice.
 MAX_RELATIVE_DISTANCE = 1.4
+# The same from ten neutral clips, which lie closer together: beyond it are 8 % of a speaker's own clips in any mood and
+# two thirds of the clips of other corpora.
+MAX_NEUTRAL_DISTANCE = 1.8
 
 MAX_EMBEDDING_VALUE = 1000.0  # the shipped models reach 23, also on noise; 3e38 would overflow in a layer
 
 ReferenceSource = Literal["clips", "recording", "running", "collection"]
 OWN_RECORDING: Literal["recording"] = "recording"  # in place of a reference: the recording itself
+NEUTRAL_CLIPS = "neutral clips"  # in place of the source of clips that are known to be neutral
 TOGETHER = "together"  # in place of speakers or reference clips: all files of a collection, of any speaker
 
 
@@ -52,11 +57,17 @@ class Reference:
     spread: float | None = None  # mean distance of a clip from the mean of the other clips; None for a single clip
     source: ReferenceSource = "clips"  # or the recording itself, a live session so far, a collection of recordings
     clips: tuple[str, ...] = ()  # fingerprints: a recording that is one of the clips is not compared with itself
+    emotions: tuple[str, ...] = ()  # of the clips, "" where unknown; (): all are unknown
 
     @property
     def weight(self) -> float:
         """How far predictions rely on it, in (0, 1)."""
         return reference_weight(self.n_clips)
+
+    @property
+    def kind(self) -> str:
+        """The source, as predictions name it: of clips that are known to be neutral it is NEUTRAL_CLIPS."""
+        return NEUTRAL_CLIPS if self.source == "clips" and {*self.emotions} == {"neutral"} else self.source
 
     @property
     def note(self) -> str:
@@ -71,7 +82,8 @@ class Reference:
         Args:
             embedding: of the recording, shape = (embedding_dim,).
         """
-        if self.spread is None or np.linalg.norm(embedding - self.embedding) <= MAX_RELATIVE_DISTANCE * self.spread:
+        most = MAX_NEUTRAL_DISTANCE if self.kind == NEUTRAL_CLIPS else MAX_RELATIVE_DISTANCE
+        if self.spread is None or np.linalg.norm(embedding - self.embedding) <= most * self.spread:
             return self.note
         return f"{self.note} {FAR_NOTE}".lstrip()
 
@@ -92,17 +104,21 @@ class Reference:
             return None
         mean = (self.n_clips * self.embedding - n_times * clip.embedding) / n_others
         speech_s = max(self.speech_s - n_times * clip.speech_s, 0.0)
-        others = tuple(mark for mark in self.clips if mark not in clip.clips)
-        return replace(self, embedding=mean, n_clips=n_others, speech_s=speech_s, clips=others)
+        kept = [i for i, mark in enumerate(self.clips) if mark not in clip.clips]
+        others, emotions = (tuple(column[i] for i in kept) if column else () for column in (self.clips, self.emotions))
+        return replace(self, embedding=mean, n_clips=n_others, speech_s=speech_s, clips=others, emotions=emotions)
 
     def tensor_for(self, model: SERModel) -> Tensor:
-        """The embedding on the device of a model, shape = (embedding_dim,).
+        """What predictions are relative to, on the device of a model, shape = (embedding_dim,).
+
+        It is the embedding without the offsets of emotions that are known: what is left is the voice and the room.
 
         Raises:
             SpeakerReferenceError: the model takes no reference, or this is one of another model or damaged.
         """
         self.check(model)
-        return torch.from_numpy(self.embedding).to(model.device)
+        voice = self.embedding - mean_offset(model, self.emotions) if self.emotions else self.embedding
+        return torch.from_numpy(voice).to(model.device)
 
     def check(self, model: SERModel) -> None:
         """Checks that a model can use it.
@@ -121,11 +137,13 @@ class Reference:
                 f"This reference is damaged: it has {len(self.embedding)} values, not {model.embedding_dim}. "
                 f"Make it again from the same clips with {model.name}."
             )
+        if self.emotions:
+            check_takes_emotions(model)
 
     def to_dict(self) -> dict:
         """JSON-serialisable."""
         embedding = [float(f"{value:.{N_DIGITS}g}") for value in self.embedding.tolist()]
-        lists = {"embedding": embedding, "clips": list(self.clips)}
+        lists = {"embedding": embedding, "clips": list(self.clips), "emotions": list(self.emotions)}
         return {field.name: getattr(self, field.name) for field in fields(self)} | lists
 
     @classmethod
@@ -138,8 +156,9 @@ class Reference:
         try:
             known = dict(values)  # type: ignore[call-overload]  # foreign
             with np.errstate(over="ignore"):  # infinite values are refused
-                clips = tuple(known.get("clips", ()))
-            reference = cls(**known | {"embedding": np.array(known["embedding"], np.float32), "clips": clips})
+                embedding = np.array(known["embedding"], np.float32)
+            lists = {name: tuple(known.get(name, ())) for name in ("clips", "emotions")}
+            reference = cls(**known | lists | {"embedding": embedding})
             valid = reference._is_valid()
         except (TypeError, ValueError, KeyError, OverflowError):
             valid = False
@@ -174,6 +193,8 @@ class Reference:
             and 0 < self.weight < 1
             and len(self.clips) in (0, self.n_clips)
             and all(isinstance(clip, str) for clip in self.clips)
+            and len(self.emotions) in (0, self.n_clips)
+            and all(emotion in ("", *EMOTIONS) for emotion in self.emotions)
             and all(isinstance(value, int | float) and 0 <= float(value) < np.inf for value in measures)
         )
 
@@ -194,7 +215,7 @@ def fingerprint(waveform: np.ndarray) -> str:
 
 def reference_fields(reference: Reference | None) -> dict[str, Any]:
     """The fields of a Trajectory that describe the reference of its predictions."""
-    return {"reference_clips": reference.n_clips, "reference_source": reference.source} if reference else {}
+    return {"reference_clips": reference.n_clips, "reference_source": reference.kind} if reference else {}
 
 
 def draw_reference_clips(n_clips: int) -> list[int]:
@@ -241,6 +262,19 @@ def _scaled(classify: Callable[[Tensor], Tensor], factor: float, embedding: Tens
 
 
 ReferenceChoice = Reference | Literal["recording"] | None
+
+
+def check_takes_emotions(model: SERModel) -> None:
+    """Checks that a model can use the emotions of reference clips.
+
+    Raises:
+        SpeakerReferenceError: it cannot.
+    """
+    if model.emotion_offsets is None:
+        raise SpeakerReferenceError(
+            f"{model.name} cannot use the emotions of reference clips: it has no {OFFSETS_FILE}. Make the reference "
+            "without emotions, or train the model again."
+        )
 
 
 def check_reference(model: SERModel, reference: ReferenceChoice) -> None:

@@ -33,7 +33,7 @@ class Prediction:
     novelty: float | None = None  # percent of unseen speech that is closer to the training data, see NoveltyDetector
     familiarity: str | None = None  # "typical", "unusual" or "unlike training"; None without speech or its detector
     reference_clips: int = 0  # unlabelled clips that the model used; 0: no reference
-    reference_source: str = ""  # a ReferenceSource; "" without a reference
+    reference_source: str = ""  # see Reference.kind; "" without a reference
     reference_note: str = ""  # what is doubtful about it, or ""
     arousal: float | None = None  # in [-1, 1], see arousal_and_valence; None without speech
     valence: float | None = None

@@ -43,6 +43,7 @@ from .names import (
     HOW_TO_TRAIN as HOW_TO_TRAIN,
     METRICS_FILE as METRICS_FILE,
     NOVELTY_FILE as NOVELTY_FILE,
+    OFFSETS_FILE as OFFSETS_FILE,
     CheckpointError as CheckpointError,
     UnknownModel as UnknownModel,
     available_models as available_models,
@@ -53,6 +54,10 @@ from .names import (
     read_metrics as read_metrics,
     resolve_model as resolve_model,
     training_record as training_record,
+)
+from .offsets import (
+    mean_offset as mean_offset,
+    save_offsets as save_offsets,
 )
 from .onnx import (
     ONNX_FILE as ONNX_FILE,

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TypeVar, get_origin, get_type_hints
 
+import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
@@ -86,10 +87,11 @@ class SERModel(nn.Module, ABC):
     is_neural = True  # a network with trainable weights
     exportable = False  # to ONNX: a network whose features are computed here
     takes_reference = False  # `classify` uses reference clips of the speaker, if there are any
-    name = ""  # these five are set by load_model
+    name = ""  # these six are set by load_model
     version = ""
     calibration = Calibration()
     novelty: NoveltyDetector | None = None
+    emotion_offsets: np.ndarray | None = None  # (n_classes, embedding_dim), see mean_offset
     metrics: dict = {}  # noqa: RUF012 - replaced, never changed
     head: Callable[[Tensor], Tensor]  # embedding (B, embedding_dim) -> logits (B, n_classes)
 

@@ -1,6 +1,7 @@
 """A checkpoint is a folder: model.safetensors, config.json, metrics.json and a model card (README.md).
 
-Some have novelty.safetensors too: the reference distances for out-of-distribution detection.
+Some have more: novelty.safetensors, the reference distances for out-of-distribution detection, and
+offsets.safetensors, where the emotions lie around a speaker's mean.
 """
 
 import hashlib
@@ -8,8 +9,10 @@ import json
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors import SafetensorError
 
@@ -25,6 +28,7 @@ from ser_core.models.names import (
     HOW_TO_TRAIN,
     METRICS_FILE,
     NOVELTY_FILE,
+    OFFSETS_FILE,
     CheckpointError,
     available_models,
     checkpoint_folder,
@@ -32,6 +36,7 @@ from ser_core.models.names import (
     read_checkpoint_json,
     read_metrics,
 )
+from ser_core.models.offsets import load_offsets, save_offsets
 from ser_core.models.ood import NoveltyDetector
 from ser_core.models.registry import MODEL_FAMILIES
 from ser_core.models.zoo.fusion import Fusion, FusionConfig
@@ -79,6 +84,8 @@ def load_model(name_or_folder: str | Path, device: str = "auto") -> SERModel:
     model.name, model.version = checkpoint_name(folder), _version(model, digest)
     model.metrics = read_metrics(folder)
     model.novelty = _read_novelty(folder / NOVELTY_FILE) or model.novelty  # a fusion has that of a member
+    if (folder / OFFSETS_FILE).is_file():
+        model.emotion_offsets = _read_offsets(folder / OFFSETS_FILE, model)
     model.to(device).eval()
     fold_batch_norms(model)
     return model
@@ -190,12 +197,14 @@ def save_model(
     calibration: Calibration,
     training: dict,
     novelty: NoveltyDetector | None = None,
+    offsets: np.ndarray | None = None,
 ) -> None:
     """Writes weights and config; an existing checkpoint is replaced only after all files are written.
 
     Args:
         training: recipe, protocol and fold of the weights; JSON-serialisable.
         novelty: the detector fitted on the training clips, if any.
+        offsets: of the emotions in the training clips, if any, shape = (n_classes, embedding_dim).
 
     Raises:
         CheckpointError: a family that does not have this model, weights that are not finite in half precision, or a
@@ -209,7 +218,11 @@ def save_model(
     own = {"family": family, "model": model.config.to_dict(), "calibration": asdict(calibration), "training": training}
     files = model.transformers_files()
     files[CONFIG_FILE] = files.get(CONFIG_FILE, {}) | own
-    binary = {model.weights_file: model.save_weights} | ({NOVELTY_FILE: novelty.save} if novelty else {})
+    binary: dict[str, Callable[[Path], object]] = {model.weights_file: model.save_weights}
+    if novelty:
+        binary[NOVELTY_FILE] = novelty.save
+    if offsets is not None:
+        binary[OFFSETS_FILE] = partial(save_offsets, offsets)
     texts = {name: _text_writer(_as_text(content)) for name, content in files.items() if name != CONFIG_FILE}
 
     def write_config(path: Path) -> None:
@@ -251,6 +264,13 @@ def _write_atomically(folder: Path, files: dict[str, Callable[[Path], object]]) 
 def _read_novelty(path: Path) -> NoveltyDetector | None:
     try:
         return NoveltyDetector.load(path) if path.is_file() else None
+    except ValueError as error:
+        raise CheckpointError(f"{path.parent.name}/{error}: get or train the model again.") from None
+
+
+def _read_offsets(path: Path, model: SERModel) -> np.ndarray:
+    try:
+        return load_offsets(path, model)
     except ValueError as error:
         raise CheckpointError(f"{path.parent.name}/{error}: get or train the model again.") from None
 

@@ -19,6 +19,7 @@ from ser_core.models.names import (
     CONFIG_FILE,
     METRICS_FILE,
     NOVELTY_FILE,
+    OFFSETS_FILE,
     checkpoint_folder,
     training_record,
 )
@@ -28,7 +29,10 @@ from ser_core.models.zoo.fusion import Fusion
 from ser_core.models.zoo.whisper.model import Whisper
 
 HUB_LIBRARY_NAME = "speech-emotion-workbench"
-HUB_FILES = (CONFIG_FILE, METRICS_FILE, CARD_FILE, NOVELTY_FILE, "preprocessor_config.json", "model.safetensors")
+HUB_FILES = (
+    *(CONFIG_FILE, METRICS_FILE, CARD_FILE, NOVELTY_FILE, OFFSETS_FILE),
+    *("preprocessor_config.json", "model.safetensors"),
+)
 HUB_METRICS = (("uar", "recall", "UAR (unweighted average recall)"), ("accuracy", "accuracy", "Accuracy"))
 """Key of our metrics, type and title on the hub."""
 HUB_PIPELINE_TAG = "audio-classification"
@@ -87,7 +91,8 @@ class HubModel(nn.Module, PyTorchModelHubMixin, library_name=HUB_LIBRARY_NAME):
     def _save_pretrained(self, save_directory: Path) -> None:
         network = self.network
         family = next(name for name, (kind, _) in MODEL_FAMILIES.items() if type(network) is kind)
-        save_model(network, save_directory, family, network.calibration, self.training_record, network.novelty)
+        own = (network.calibration, self.training_record, network.novelty, network.emotion_offsets)
+        save_model(network, save_directory, family, *own)
 
     @classmethod
     def _from_pretrained(cls, *, model_id: str, **options) -> "HubModel":
@@ -123,7 +128,8 @@ def export_hub(name_or_folder: str | Path, folder: Path) -> None:
         if name != CARD_FILE and (source / name).is_file():
             shutil.copyfile(source / name, folder / name)
     if isinstance(model, Whisper) and model.config.encoder:
-        save_model(model.standalone(), folder, "whisper", model.calibration, training_record(source), model.novelty)
+        own = (model.calibration, training_record(source), model.novelty, model.emotion_offsets)
+        save_model(model.standalone(), folder, "whisper", *own)
     corpora = _training_corpora(source)
     has_card = (source / CARD_FILE).is_file()
     card = (source / CARD_FILE).read_text() if has_card else _unevaluated_card(model, corpora)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from ser_core import paths
 
-CONFIG_FILE, METRICS_FILE, CARD_FILE, NOVELTY_FILE = "config.json", "metrics.json", "README.md", "novelty.safetensors"
+CONFIG_FILE, METRICS_FILE, CARD_FILE = "config.json", "metrics.json", "README.md"
+NOVELTY_FILE, OFFSETS_FILE = "novelty.safetensors", "offsets.safetensors"
 DEFAULT_MODEL = "whisper-prosonet"
 FAST_MODEL = "whisper-light"  # about half the work: for live speech, long recordings and archives
 HOW_TO_TRAIN = "Train one with: python -m scripts.train resonet --protocol speaker-independent --fold 0"

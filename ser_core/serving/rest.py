@@ -103,20 +103,27 @@ class InferenceService:
 
         return await self._respond(request, model, 1, run, self._limits.duration_s)
 
-    async def respond_reference(self, request: Request, model: str | None, collection: bool) -> JSONResponse:
+    async def respond_reference(
+        self, request: Request, model: str | None, collection: bool, emotion: str | None
+    ) -> JSONResponse:
         """Response with the reference of the clips of a request. Errors as `respond`.
 
         Args:
             collection: of recordings of one kind, of any speaker; otherwise of one speaker.
+            emotion: of all clips of the speaker; None: unknown.
         """
+        if collection and emotion:
+            raise HTTPException(400, "'emotion' is for the clips of one speaker: leave it out, or 'collection'.")
         clip_s = self._limits.duration_s / MAX_REFERENCE_CLIPS  # all together no longer than one recording may be
 
         def run(content: RequestContent, recordings: list[Recording], loaded: SERModel, progress: Progress) -> dict:
             if content.reference:
                 raise HTTPException(400, f"A reference is made of clips alone: leave out {REFERENCE_FIELD!r}.")
-            make, longest = collection_reference if collection else speaker_reference, round(clip_s * SAMPLE_RATE)
-            found = make(loaded, [recording.waveform[:longest] for recording in recordings], progress)
-            if found is None:
+            longest = round(clip_s * SAMPLE_RATE)
+            clips = [recording.waveform[:longest] for recording in recordings]
+            if not collection:
+                return speaker_reference(loaded, clips, progress, [emotion] * len(clips) if emotion else ()).to_dict()
+            if (found := collection_reference(loaded, clips, progress)) is None:
                 raise SpeakerReferenceError(f"A collection needs {MIN_REFERENCE_CLIPS} clips with speech: send more.")
             return found.to_dict()
 
@@ -239,13 +246,16 @@ def _add_reference_route(rest: FastAPI, service: InferenceService) -> None:
         response_class=JSONResponse,
         responses={200: {"model": ReferenceResponse}, **ERROR_RESPONSES},
     )
-    async def reference(request: Request, model: str | None = None, collection: bool = False) -> JSONResponse:
+    async def reference(
+        request: Request, model: str | None = None, collection: bool = False, emotion: str | None = None
+    ) -> JSONResponse:
         """Reference of one speaker from 1 to 30 unlabelled clips, for the field `reference` of /predict and /windows.
 
-        With `collection`, of 3 to 30 recordings of one kind (microphone, room, language) in several moods, of any
+        With `emotion`, of clips that all have this emotion: `neutral` for sentences in an ordinary voice. With
+        `collection`, of 3 to 30 recordings of one kind (microphone, room, language) in several moods, of any
         speaker. The server keeps nothing: the response is the reference.
         """
-        return await service.respond_reference(request, model, collection)
+        return await service.respond_reference(request, model, collection, emotion or None)
 
 
 def _embedding_without_reference(

@@ -46,6 +46,7 @@ class ReferenceResponse:
     spread: float | None  # mean distance of a clip from the mean of the others; null for a single clip
     source: str  # "clips" or "collection"
     clips: tuple[str, ...]  # fingerprints: a recording that is one of them is compared with the others alone
+    emotions: tuple[str, ...]  # of the clips; empty where unknown
 
 
 @dataclass(frozen=True)

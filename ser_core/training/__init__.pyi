@@ -48,6 +48,9 @@ from .frozen.frames import (
 from .frozen.head import (
     HeadConfig as HeadConfig,
 )
+from .frozen.offsets import (
+    fit_emotion_offsets as fit_emotion_offsets,
+)
 from .frozen.tuning import (
     frames_layer as frames_layer,
     pool_clips as pool_clips,

@@ -9,8 +9,10 @@ from ser_core.evaluation.cross_corpus.expectation import (
     describe_collection,
     describe_enrolment,
     describe_expected_accuracy,
+    describe_plain_reading,
     measured_reference,
 )
+from ser_core.inference.reference import NEUTRAL_CLIPS
 from ser_core.inference.results import FAR_NOTE
 from ser_core.models.ood import UNLIKE_TRAINING, UNUSUAL
 
@@ -73,8 +75,23 @@ def test_rates_with_a_reference_are_those_measured_with_as_many_clips(left_out):
     assert describe_expected_accuracy("m", {}, None, "10") == ""
 
 
+def test_rates_with_neutral_clips_are_those_measured_with_them(left_out):
+    def scores(accuracy: float) -> dict:
+        enrolled = {"10": {"accuracy": 1.0}, "neutral_labelled": {"accuracy": accuracy}}
+        return {"accuracy": 0.4, "enrolled": enrolled}
+
+    without = {"accuracy": 0.4, "enrolled": {"10": {"accuracy": 1.0}}}  # a corpus without neutral clips
+    left_out.write_text(json.dumps({"corpora": {"tess": scores(0.5), "turev": without}}))
+    left_out.with_name("speaker-independent-8-m.json").write_text(json.dumps({"corpora": {"tess": scores(0.7)}}))
+    found = describe_expected_accuracy("m", METRICS, None, measured_reference(10, NEUTRAL_CLIPS, ""))
+    assert found.startswith("Measured with 10 neutral reference clips of the speaker: on ")
+    assert found.index("7 of 10") < found.index("5 of 10")
+    assert measured_reference(9, NEUTRAL_CLIPS, "") == "neutral_labelled"  # of a clip of them: the others
+
+
 @pytest.mark.parametrize(
-    "used", [(12, "recording", ""), (12, "running", ""), (28, "collection", ""), (9, "clips", FAR)]
+    "used",
+    [(12, "recording", ""), (12, "running", ""), (28, "collection", ""), (8, NEUTRAL_CLIPS, ""), (9, "clips", FAR)],
 )
 def test_no_rate_for_a_reference_that_was_not_measured(left_out, used):
     assert measured_reference(*used) is None
@@ -89,3 +106,8 @@ def test_what_references_change_is_a_mean_over_the_corpora(left_out):
     left_out.write_text(json.dumps({"corpora": {"tess": scores, "hindi": scores | {"uar": 0.2}}}))
     assert "30%" in describe_collection("m") and "50%" in describe_collection("m")
     assert "30%" in describe_enrolment("m") and "60%" in describe_enrolment("m")
+    assert describe_plain_reading("m") == ""
+    neutral = {"uar": 0.4, "enrolled": {"neutral_labelled": {"uar": 0.55}}}
+    left_out.write_text(json.dumps({"corpora": {"tess": neutral, "turev": scores | {"uar": 0.2}}}))
+    found = describe_plain_reading("m")  # of the corpora that have neutral clips
+    assert "on 1 corpora" in found and "40% without" in found and "55% with 10 neutral clips" in found

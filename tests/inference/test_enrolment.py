@@ -1,5 +1,6 @@
 """Reference clips of a speaker: how they become a reference, and what predictions with one are like."""
 
+import copy
 import json
 import math
 from dataclasses import replace
@@ -10,10 +11,17 @@ import torch
 
 from ser_core.audio import AudioError, speech_segments, walk_files
 from ser_core.inference import embed, enrolment, predict, predict_batch, predict_windows, run_windows
-from ser_core.inference.enrolment import collection_reference, enrolment_gain, recording_reference, speaker_reference
+from ser_core.inference.enrolment import (
+    RunningReference,
+    collection_reference,
+    enrolment_gain,
+    recording_reference,
+    speaker_reference,
+)
 from ser_core.inference.prediction.predict import predict_with_outputs, predict_with_windows
 from ser_core.inference.progressive import extend_trajectory, pool_trajectory, start_trajectory
 from ser_core.inference.reference import (
+    NEUTRAL_CLIPS,
     Reference,
     SpeakerReferenceError,
     draw_reference_clips,
@@ -21,6 +29,7 @@ from ser_core.inference.reference import (
     enrolled_model,
 )
 from ser_core.interpret.sanity_check import randomise_parameters
+from ser_core.labels import EMOTIONS
 from ser_core.models.calibration import Calibration
 from ser_core.models.registry import build_model
 
@@ -369,3 +378,102 @@ def test_the_gain_is_measured_without_the_clip_itself(enrolling_model, clips):
     assert found.n_right == tuple(right)
     with pytest.raises(SpeakerReferenceError, match="single"):
         enrolment_gain(enrolling_model, clips[:1], ["happy"])
+
+
+# --- clips whose emotions are known ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def knowing_model(enrolling_model):
+    """The model with emotion offsets."""
+    model = copy.copy(enrolling_model)
+    model.emotion_offsets = np.random.default_rng(1).normal(0, 0.3, (8, 8)).astype(np.float32)
+    return model
+
+
+def test_the_emotions_of_the_clips_are_taken_off(knowing_model, clips, recording):
+    plain = speaker_reference(knowing_model, clips)
+    known = speaker_reference(knowing_model, clips, emotions=["neutral", None, "sad", "neutral"])
+    assert known.emotions == ("neutral", "", "sad", "neutral") and plain.emotions == ()
+    np.testing.assert_array_equal(known.embedding, plain.embedding)
+    neutral, sad = (knowing_model.emotion_offsets[EMOTIONS.index(emotion)] for emotion in ("neutral", "sad"))
+    voice = replace(plain, embedding=plain.embedding - (2 * neutral + sad) / 4)
+    found, expected = (predict(knowing_model, recording, reference=given) for given in (known, voice))
+    assert found.probabilities == pytest.approx(expected.probabilities, abs=1e-5)
+    assert found.probabilities != predict(knowing_model, recording, reference=plain).probabilities
+    carrying = predict(enrolled_model(knowing_model, known), recording)
+    assert carrying.probabilities == pytest.approx(found.probabilities, rel=1e-5)
+
+
+def test_clips_that_are_all_neutral_are_a_source_of_their_own(knowing_model, clips, recording):
+    for emotions, source in (
+        (["neutral"] * 4, NEUTRAL_CLIPS),
+        (["neutral", None, "neutral", "neutral"], "clips"),
+        (["sad"] * 4, "clips"),
+        ((), "clips"),
+        ([None] * 4, "clips"),
+    ):
+        reference = speaker_reference(knowing_model, clips, emotions=emotions)
+        assert predict(knowing_model, recording, reference=reference).reference_source == source
+        assert predict_windows(knowing_model, recording, reference=reference).reference_source == source
+        assert Reference.from_json(json.dumps(reference.to_dict())).to_dict() == reference.to_dict()
+
+
+def test_a_clip_of_the_reference_is_compared_with_the_others_and_their_emotions(knowing_model, clips):
+    emotions = ["sad", "happy", "happy", "neutral"]
+    reference = speaker_reference(knowing_model, clips, emotions=emotions)
+    for i, clip in enumerate(clips):
+        others = speaker_reference(knowing_model, clips[:i] + clips[i + 1 :], emotions=emotions[:i] + emotions[i + 1 :])
+        found, expected = (predict(knowing_model, clip, reference=given) for given in (reference, others))
+        assert found.probabilities == pytest.approx(expected.probabilities, abs=1e-5)
+    gain = enrolment_gain(knowing_model, clips, [*emotions[:3], None])
+    known = speaker_reference(knowing_model, clips, emotions=[*emotions[:3], None])
+    assert gain.enrolled[0].probabilities == predict(knowing_model, clips[0], reference=known).probabilities
+
+
+def test_the_emotions_of_an_enrolled_voice_count_in_a_live_session(knowing_model, clips):
+    start = speaker_reference(knowing_model, clips, emotions=["sad"] * 4)
+    running = RunningReference(knowing_model, start)
+    for _ in range(6):
+        running.add(np.ones(8, np.float32), 2.0)
+    found = running.reference()
+    n_windows = found.n_clips - 4
+    voice = start.tensor_for(knowing_model).numpy()
+    assert n_windows > 3 and found.emotions == ("sad",) * 4 + ("",) * n_windows
+    np.testing.assert_allclose(found.tensor_for(knowing_model), (4 * voice + n_windows) / found.n_clips, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("emotions", "message"),
+    [
+        (["neutral"] * 3, "3 emotions for 4 reference clips"),
+        (["neutral", "bored", None, None], "Unknown emotion 'bored'. There are: neutral, calm"),
+        ("neutral", "Unknown emotion 'n'"),
+    ],
+)
+def test_emotions_that_cannot_be_used_are_refused(knowing_model, clips, emotions, message):
+    with pytest.raises(SpeakerReferenceError, match=message):
+        speaker_reference(knowing_model, clips, emotions=emotions)
+
+
+def test_a_model_without_offsets_refuses_emotions_before_anything_is_computed(enrolling_model, clips):
+    with pytest.raises(SpeakerReferenceError, match=r"enrolling cannot use the emotions.*offsets\.safetensors"):
+        speaker_reference(enrolling_model, clips, emotions=["neutral"] * 4)
+    with pytest.raises(SpeakerReferenceError, match="without emotions"):
+        replace(speaker_reference(enrolling_model, clips), emotions=("sad",) * 4).check(enrolling_model)
+
+
+@pytest.mark.parametrize("emotions", [["sad"], ["bored"] * 4, [1, 2, 3, 4], None, 7])
+def test_foreign_emotions_in_json_are_refused(reference, emotions):
+    with pytest.raises(SpeakerReferenceError, match="not a reference"):
+        Reference.from_dict(reference.to_dict() | {"emotions": emotions})
+
+
+def test_a_voice_of_neutral_clips_is_wider(reference):
+    """Neutral clips lie close together: a clip in another mood is not far from them."""
+    step = np.zeros(8, np.float32)
+    step[0] = reference.spread
+    neutral = replace(reference, emotions=("neutral",) * 4)
+    for given, limit in ((reference, 1.4), (neutral, 1.8)):
+        assert not given.note_for(given.embedding + (limit - 0.1) * step)
+        assert given.note_for(given.embedding + (limit + 0.1) * step)

@@ -13,8 +13,9 @@ from streamlit.testing.v1 import AppTest
 
 from pages.enrol import state, view
 from pages.enrol.comparison import _rows, describe_gain
-from pages.ui.voice import clips
+from pages.ui.voice import clips, personal
 from pages.ui.voice.clips import EnrolmentState
+from pages.ui.voice.personal import voice_reference
 from pages.workspace.voice import second
 from ser_core.audio import load_audio
 from ser_core.inference import EnrolmentGain
@@ -77,6 +78,35 @@ def test_a_recording_counts_with_the_emotion_it_was_read_in(page, monkeypatch):
     assert len(now.voice_clips) == 1 and now.page(state.ReadingState).position == 4  # without speech: once more
     page.run()
     assert not page.exception and "No speech" in page.warning[0].value
+
+
+def test_who_would_rather_not_act_reads_all_of_them_plainly(page, monkeypatch):
+    page.button(key="skip").click().run()
+    now = session_of(page)
+    now.page(state.ReadingState).position = 3
+    assert "as if you were" in texts(page.run())
+    page.toggle(key="read-plainly").set_value(True).run()
+    assert "plainly, as you speak every day" in texts(page) and "as if you were" not in texts(page)
+    for module in (clips, state, view):
+        monkeypatch.setattr(module, "session", lambda: now)
+    monkeypatch.setattr(st, "session_state", {"read-plainly": True})
+    view._read(SPEECH, ())
+    assert [*now.page(EnrolmentState).labels.values()] == ["neutral"]
+
+
+def test_labels_are_part_of_the_reference_and_change_it_without_a_new_one(page, monkeypatch):
+    model = personal.get_model(NAME)
+    now = session_of(add_clips(page, "neutral", "", "sad"))
+    for module in (clips, personal):
+        monkeypatch.setattr(module, "session", lambda: now)
+    first, key = voice_reference(NAME), clips.voice_key()
+    assert first.emotions == ()  # a model without offsets
+    monkeypatch.setattr(model, "emotion_offsets", np.ones((8, 8), np.float32))
+    labelled = voice_reference(NAME)
+    assert labelled.emotions == ("neutral", "", "sad") and labelled.embedding is first.embedding
+    assert voice_reference(NAME) is labelled  # what was computed with it stays valid
+    now.page(EnrolmentState).labels["clip 1"] = "happy"
+    assert voice_reference(NAME).emotions == ("neutral", "happy", "sad") and clips.voice_key() != key
 
 
 def test_files_are_added_and_broken_ones_named(page):

@@ -267,6 +267,29 @@ def test_a_reference_is_saved_and_used_again(enrolled, good, others, tmp_path):
     assert (tmp_path / "other.json").read_bytes() == Path(saved).read_bytes()
 
 
+def test_the_emotion_of_the_clips_may_be_known(enrolled, enrolling_model, good, others, tmp_path, monkeypatch):
+    monkeypatch.setattr(enrolling_model, "emotion_offsets", np.ones((8, 8), np.float32))
+    plain, known = (
+        enrolled(good, *flags, "--reference", *others)[1][0] for flags in ([], ["--reference-emotion", "neutral"])
+    )
+    assert (plain["reference_source"], known["reference_source"]) == ("clips", "neutral clips")
+    assert plain["probabilities"] != known["probabilities"]
+    saved = str(tmp_path / "voice.json")
+    enrolled("--reference-emotion", "neutral", "--save-reference", saved, "--reference", *others)
+    assert enrolled(good, "--reference", saved)[1][0]["probabilities"] == pytest.approx(
+        known["probabilities"], abs=1e-4
+    )
+    monkeypatch.setattr(enrolling_model, "emotion_offsets", None)
+    assert enrolled(good, "--reference-emotion", "neutral", "--reference", *others) == (2, [])
+
+
+@pytest.mark.parametrize("given", [[], ["recording"], ["together"], ["voice.json"]])
+def test_an_emotion_belongs_to_clips(good, given, capsys):
+    with pytest.raises(SystemExit):
+        predict.main([good, "--reference-emotion", "sad", *(["--reference", *given] if given else [])])
+    assert "--reference-emotion needs the clips of --reference" in capsys.readouterr().err
+
+
 def test_a_recording_may_be_its_own_reference(enrolled, tmp_path, speech):
     write_wav(tmp_path / "long.wav", np.tile(speech, 4))
     record = enrolled(str(tmp_path / "long.wav"), "--reference", "recording")[1][0]

@@ -1,4 +1,4 @@
-"""The enrolled voice: unlabelled clips of one speaker, kept in this session, as the reference of its predictions."""
+"""The enrolled voice: clips of one speaker, kept in this session, as the reference of its predictions."""
 
 import hashlib
 from collections.abc import Collection, Iterable
@@ -59,7 +59,8 @@ def n_clips(model: str) -> int:
 
 def voice_key() -> tuple:
     """What the references of the voice are made of: another one for another voice."""
-    return (*session().voice_clips, enrolment_state().imported)
+    state = enrolment_state()
+    return (*((clip_id, state.labels.get(clip_id)) for clip_id in session().voice_clips), state.imported)
 
 
 def is_enrolled(clip_id: str) -> bool:

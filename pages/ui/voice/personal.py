@@ -1,7 +1,7 @@
 """Models as they predict for this person: relative to the enrolled voice, or adapted to labelled clips."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import streamlit as st
 
@@ -9,7 +9,7 @@ from pages.ui.clip import overlap
 from pages.ui.model_picker import get_model
 from pages.ui.session import SessionClip, remember, session
 from pages.ui.text import plain
-from pages.ui.voice.clips import has_voice
+from pages.ui.voice.clips import enrolment_state, has_voice
 from pages.ui.voice.switch import uses_voice
 from ser_core.inference import Reference, enrolled_model, reference_part, speaker_reference
 from ser_core.models import Adapter, SERModel, apply_adapter
@@ -84,9 +84,18 @@ def voice_reference(name: str) -> Reference:
     known = now.references.get(name)
     if now.voice_clips and (known is None or known.version != model.version):
         with st.spinner("Enrolling the voice"):
-            now.references[name] = speaker_reference(model, list(now.voice_clips.values()))
+            known = now.references[name] = speaker_reference(model, list(now.voice_clips.values()))
+    if known and now.voice_clips and known.emotions != (emotions := _stated_emotions(model)):
+        now.references[name] = replace(known, emotions=emotions)
     now.references[name].check(model)
     return now.references[name]
+
+
+def _stated_emotions(model: SERModel) -> tuple[str, ...]:
+    """The labels of the clips of the voice, as Reference.emotions; () for a model that cannot use them."""
+    labels = enrolment_state().labels
+    emotions = tuple(labels.get(clip_id, "") for clip_id in session().voice_clips)
+    return emotions if any(emotions) and model.emotion_offsets is not None else ()
 
 
 def is_enrolled_for(name: str) -> bool:

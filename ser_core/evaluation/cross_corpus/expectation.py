@@ -6,7 +6,7 @@ import numpy as np
 
 from ser_core import paths
 from ser_core.data import SPEAKER_OVERLAP, is_speech
-from ser_core.inference import FAR_NOTE
+from ser_core.inference import FAR_NOTE, NEUTRAL_CLIPS
 from ser_core.models import TYPICAL, UNLIKE_TRAINING, UNUSUAL
 
 LEFT_OUT, UNSEEN_SPEAKERS = "left-out", "speaker-independent-8"
@@ -15,8 +15,12 @@ N_REFERENCE_CLIPS = (1, 3, 10, 30)
 ENROLLED_CLIPS = "10"  # as the keys of the results
 COLLECTION_CLIPS = 30
 """Clips of a corpus, of any speaker, as the reference of a collection."""
-MEASURED_SOURCES = {"clips": 1, "collection": COLLECTION_CLIPS - 1}
-"""Sources of references whose worth is measured, and with how many clips at least; a drawn file has 29 others."""
+LABELLED_CLIPS = 10
+"""Clips of the speaker whose emotions are known."""
+MEASURED_SOURCES = {"clips": 1, NEUTRAL_CLIPS: LABELLED_CLIPS - 1, "collection": COLLECTION_CLIPS - 1}
+"""Sources of references whose worth is measured, and with how many clips at least; a clip of them has one less."""
+REFERENCE_KEYS = {NEUTRAL_CLIPS: "neutral_labelled", "collection": "collection"}
+"""Source of a reference -> its key in the results; of clips in any mood it is their number."""
 COMPARED_WITH_TRAINING = {
     TYPICAL: "This recording is typical of the training data.",
     UNUSUAL: "This recording is unusual compared with the training data.",
@@ -62,7 +66,7 @@ def measured_reference(n_clips: int, source: str, note: str) -> str | None:
         return ""
     if FAR_NOTE in note or source not in MEASURED_SOURCES or n_clips < MEASURED_SOURCES[source]:
         return None
-    return "collection" if source == "collection" else str(max(n for n in N_REFERENCE_CLIPS if n <= n_clips))
+    return REFERENCE_KEYS.get(source) or str(max(n for n in N_REFERENCE_CLIPS if n <= n_clips))
 
 
 def _condition(reference: str) -> str:
@@ -70,6 +74,8 @@ def _condition(reference: str) -> str:
         return ""
     if reference == "collection":
         return f"measured with {COLLECTION_CLIPS} other recordings of any speaker as reference: "
+    if reference == REFERENCE_KEYS[NEUTRAL_CLIPS]:
+        return f"measured with {LABELLED_CLIPS} neutral reference clips of the speaker: "
     return f"measured with {reference} reference clip{'s' if reference != '1' else ''} of the speaker: "
 
 
@@ -94,19 +100,25 @@ def describe_enrolment(model: str) -> str:
     return _describe_gain(model, ENROLLED_CLIPS, f"{ENROLLED_CLIPS} clips of the speaker")
 
 
+def describe_plain_reading(model: str) -> str:
+    """The same of neutral clips of the speaker, on the corpora that have some."""
+    return _describe_gain(model, REFERENCE_KEYS[NEUTRAL_CLIPS], f"{LABELLED_CLIPS} neutral clips of the speaker")
+
+
 def describe_collection(model: str) -> str:
     """The same of other recordings of one kind, of any speaker."""
     return _describe_gain(model, "collection", f"{COLLECTION_CLIPS} other recordings of the corpus, of any speaker")
 
 
 def _describe_gain(model: str, reference: str, described: str) -> str:
-    if not (corpora := _results(model, LEFT_OUT)):
-        return ""
     try:
-        alone = np.mean([scores["uar"] for scores in corpora.values()])
-        enrolled = np.mean([scores["enrolled"][reference]["uar"] for scores in corpora.values()])
+        corpora = [scores for scores in _results(model, LEFT_OUT).values() if reference in scores["enrolled"]]
+        pairs = [(scores["uar"], scores["enrolled"][reference]["uar"]) for scores in corpora]
     except (KeyError, TypeError):
         return ""
+    if not pairs:
+        return ""
+    alone, enrolled = np.mean(pairs, 0)
     return (
         f"Measured on {len(corpora)} corpora that the model was not trained on: the UAR is {alone:.0%} without and "
         f"{enrolled:.0%} with {described}."

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from ser_core.evaluation.cross_corpus.expectation import COLLECTION_CLIPS, N_REFERENCE_CLIPS
+from ser_core.evaluation.cross_corpus.expectation import COLLECTION_CLIPS, LABELLED_CLIPS, N_REFERENCE_CLIPS
 from ser_core.inference import calibrated_probabilities
 from ser_core.labels import COMMON_EMOTIONS
 from ser_core.metrics import auroc, confusion_matrix, reliability, uar
@@ -28,7 +28,8 @@ def corpus_report(model: SERModel, embeddings: np.ndarray, clips: Sequence[Train
         `uar`: over all emotions of the corpus; `uar_common`: over the six emotions that the English corpora share, as
         far as this corpus has them, with the choice limited to them; the same with references of 1, 3, 10 and 30 other
         clips of the speaker, and of neutral ones, and of 30 other clips of the corpus (`collection`), and of neutral
-        ones (`collection_neutral`); of each, without and with reference: `ece`, `coverage`, `accuracy_answered`,
+        ones (`collection_neutral`); with 10 clips, also in a model with emotion offsets, whose emotions are known
+        (`labelled`, `neutral_labelled`); of each, without and with reference: `ece`, `coverage`, `accuracy_answered`,
         `accuracy`, `auroc_correct`, for calibration and abstention.
     """
     emotions, speakers = np.array([clip.emotion for clip in clips]), np.array([clip.speaker for clip in clips])
@@ -45,9 +46,16 @@ def corpus_report(model: SERModel, embeddings: np.ndarray, clips: Sequence[Train
     enrolled = {str(n): enrolled_logits(model, embeddings, speakers, n) for n in N_REFERENCE_CLIPS}
     together = np.full(len(clips), "any speaker")
     enrolled["collection"] = enrolled_logits(model, embeddings, together, COLLECTION_CLIPS)
+    has_offsets = model.emotion_offsets is not None
+    if has_offsets:
+        enrolled["labelled"] = enrolled_logits(model, embeddings, speakers, LABELLED_CLIPS, emotions=emotions)
     if "neutral" in emotions:
         neutral = emotions == "neutral"
         enrolled["neutral"] = enrolled_logits(model, embeddings, speakers, NEUTRAL_REFERENCE_CLIPS, neutral)
+        if has_offsets:
+            enrolled["neutral_labelled"] = enrolled_logits(
+                model, embeddings, speakers, NEUTRAL_REFERENCE_CLIPS, neutral, emotions
+            )
         enrolled["collection_neutral"] = enrolled_logits(model, embeddings, together, COLLECTION_CLIPS, neutral)
     found["enrolled"] = {name: scores(*relative) for name, relative in enrolled.items()}
     return found

@@ -7,6 +7,7 @@ training, a head on Whisper's frozen encoder and a small network over spectrogra
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -27,7 +28,8 @@ class FusionConfig(ModelConfig):
 class Fusion(WaveformModel):
     """See the module's docstring. Its embedding is those of the members, one after the other.
 
-    Its out-of-distribution detector is that of the first member that has one.
+    Its out-of-distribution detector is that of the first member that has one, its emotion offsets are those of the
+    members that take a reference.
     """
 
     takes_reference = True  # by the members that take one
@@ -48,7 +50,7 @@ class Fusion(WaveformModel):
             raise ValueError("A fusion needs members, and a version and a factor for each.")
         self.members = nn.ModuleList(members)
         self.register_buffer("factors", torch.tensor(config.factors))
-        self.novelty = self._member_detector()
+        self.novelty, self.emotion_offsets = self._member_detector(), self._member_offsets()
 
     @property
     def sizes(self) -> list[int]:
@@ -71,6 +73,14 @@ class Fusion(WaveformModel):
                 return model.novelty.for_part(first, self.embedding_dim)
             first += size
         return None
+
+    def _member_offsets(self) -> np.ndarray | None:
+        """None unless every member that takes a reference has offsets."""
+        parts = [
+            model.emotion_offsets if model.takes_reference else np.zeros((len(self.config.labels), size), np.float32)
+            for model, size in zip(self.models, self.sizes, strict=True)
+        ]
+        return None if any(part is None for part in parts) else np.concatenate(parts, 1)  # type: ignore[arg-type]
 
     def encode(self, features: Tensor, n_frames: Tensor | None = None) -> Tensor:
         """(B, n_samples) -> embeddings of the members, shape = (B, sum of sizes)."""

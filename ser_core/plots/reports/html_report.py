@@ -19,7 +19,7 @@ from ser_core.evaluation import (
     describe_expected_accuracy,
     measured_reference,
 )
-from ser_core.inference import Prediction, Trajectory, prediction_label
+from ser_core.inference import NEUTRAL_CLIPS, Prediction, Trajectory, prediction_label
 from ser_core.interpret import VOICE_GROUPS, VOICE_MEASURES, VoiceGroup
 from ser_core.labels import EMOTION_STYLES, format_probability
 from ser_core.plots.clip.bars import probability_bars
@@ -33,6 +33,7 @@ PAGE = Template((Path(__file__).parent / "report.html").read_text())
 MAX_SOUND_S = 600.0  # in all clips of a report: 26 MB
 REFERENCES = {
     "clips": "{n} reference clip{s} of the speaker",
+    NEUTRAL_CLIPS: "{n} neutral reference clip{s} of the speaker",
     "recording": "the recording itself",
     "running": "the speech so far",
     "collection": "{n} recordings of one kind, of any speaker",
@@ -40,6 +41,7 @@ REFERENCES = {
 """Source of a reference -> what the prediction is relative to."""
 REFERENCE_FLAGS = {
     "clips": " --reference voice.json",
+    NEUTRAL_CLIPS: " --reference voice.json",
     "recording": " --reference recording",
     "collection": " --reference together",
 }

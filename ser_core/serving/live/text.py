@@ -7,6 +7,7 @@ import numpy as np
 from ser_core.inference import (
     LIVE_HOP_S,
     MAX_NOVELTY_PERCENTILE,
+    NEUTRAL_CLIPS,
     NO_SPEECH,
     NOT_SURE,
     LivePrediction,
@@ -18,7 +19,11 @@ from ser_core.plots import emotion_label, format_duration
 
 NO_BREAK_SPACE = "\u00a0"
 N_TOP_EMOTIONS = 2  # named when the model abstains
-REFERENCE_NOTES = {"running": "Relative to the speech so far. ", "clips": "Relative to your enrolled voice. "}
+REFERENCE_NOTES = {
+    "running": "Relative to the speech so far. ",
+    "clips": "Relative to your enrolled voice. ",
+    NEUTRAL_CLIPS: "Relative to your enrolled voice. ",
+}
 
 
 def live_message(prediction: LivePrediction, received_s: float) -> dict:

@@ -57,6 +57,17 @@ def test_a_reference_removes_the_offset_of_a_speaker(clips, embeddings):
     assert found["enrolled"]["30"]["uar"] == 1.0
 
 
+def test_with_their_emotions_neutral_clips_are_as_good_a_reference(clips, embeddings):
+    """Without, they hide neutral speech: relative to themselves it is nothing."""
+    model = Nearest()
+    plain = corpus_report(model, embeddings, clips)["enrolled"]
+    assert not plain.keys() & {"labelled", "neutral_labelled"}
+    model.emotion_offsets = 4.0 * np.eye(len(EMOTIONS), dtype=np.float32) - 4 / 3 * np.isin(EMOTIONS, USED)
+    found = corpus_report(model, embeddings, clips)["enrolled"]
+    assert plain["neutral"]["uar"] < 0.9 and found["neutral_labelled"]["uar"] == found["labelled"]["uar"] == 1.0
+    assert {name: found[name] for name in plain} == plain  # the others do not use them
+
+
 def test_a_collection_removes_the_offset_of_all_its_recordings(clips, embeddings):
     embeddings[:30, EMOTIONS.index("sad")] += 6
     found = corpus_report(Nearest(), embeddings, clips)

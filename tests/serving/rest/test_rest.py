@@ -102,6 +102,21 @@ def test_a_reference_comes_from_clips_and_goes_with_a_recording(enrolling, enrol
     assert "this recording alone" in with_reference(enrolling, sound, found.text).json()["reference_note"]
 
 
+def test_the_emotion_of_the_clips_may_be_known(enrolling, enrolling_model, sound, monkeypatch):
+    clips = [("file", (f"{i}.ogg", sound, "audio/ogg")) for i in range(3)]
+    refused = error_message(enrolling.post("/reference?emotion=neutral", files=clips), 422)
+    assert "cannot use the emotions of reference clips" in refused
+    monkeypatch.setattr(enrolling_model, "emotion_offsets", np.ones((8, 8), np.float32))
+    found = enrolling.post("/reference?emotion=neutral", files=clips)
+    assert found.json()["emotions"] == ["neutral"] * 3
+    another = SPEECH.with_name("high_fast.ogg").read_bytes()
+    assert with_reference(enrolling, another, found.text).json()["reference_source"] == "neutral clips"
+    assert enrolling.post("/reference?emotion=", files=clips).json()["emotions"] == []
+    assert "There are: neutral" in error_message(enrolling.post("/reference?emotion=bored", files=clips), 422)
+    both = enrolling.post("/reference?collection=true&emotion=sad", files=clips)
+    assert "'emotion' is for the clips of one speaker" in error_message(both, 400)
+
+
 def test_a_long_file_is_compared_with_the_others_too(enrolling, sound, speech):
     long, another = long_file(speech), SPEECH.with_name("high_fast.ogg").read_bytes()
     clips = [("file", (f"{i}.ogg", clip, "audio/ogg")) for i, clip in enumerate((sound, another, long))]

@@ -1,0 +1,50 @@
+"""Fits the emotion offsets of trained heads, from their training clips.
+
+python -m scripts.fit_offsets whisper runs/whisper-left-out-tess/checkpoint
+
+scripts.train fits them too: this is for checkpoints without offsets.safetensors. Weights and version stay the same.
+"""
+
+import argparse
+import sys
+
+import numpy as np
+
+from scripts.common.train_head import training_embeddings
+from ser_core import paths
+from ser_core.data import ProtocolError
+from ser_core.models import OFFSETS_FILE, CheckpointError, Whisper, checkpoint_folder, load_model, save_offsets
+from ser_core.training import fit_emotion_offsets
+
+
+def fitted(name: str) -> np.ndarray:
+    """The offsets of a checkpoint, shape = (n_classes, embedding_dim).
+
+    Raises:
+        CheckpointError: another family, or no record of its training.
+        ValueError: see training_embeddings.
+    """
+    model = load_model(name, "cpu")
+    if not isinstance(model, Whisper):
+        raise CheckpointError(f"{name} is no head on a frozen encoder.")
+    clips, embeddings = training_embeddings(model, name)
+    return fit_emotion_offsets(embeddings, clips, model.config.labels)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("models", nargs="+", help="names or folders of checkpoints of the family whisper")
+    try:
+        for name in parser.parse_args(arguments).models:
+            offsets = fitted(name)
+            with paths.atomic_path(checkpoint_folder(name) / OFFSETS_FILE) as temporary:
+                save_offsets(offsets, temporary)
+            print(f"{name}: lengths {np.linalg.norm(offsets, axis=1).round(2).tolist()}")
+    except (CheckpointError, ProtocolError, OSError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
