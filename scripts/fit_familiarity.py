@@ -8,7 +8,7 @@ scripts.train fits them too: this is for checkpoints without thresholds. Weights
 import argparse
 import sys
 
-from scripts.common.train_head import training_embeddings
+from scripts.common.train_head import own_statistics, project, training_data
 from ser_core import paths
 from ser_core.data import ProtocolError
 from ser_core.evaluation import fit_familiarity
@@ -27,13 +27,13 @@ def fitted(name: str) -> NoveltyDetector:
 
     Raises:
         CheckpointError: another family, or a checkpoint without a detector or a record of its training.
-        ValueError: see training_embeddings.
+        ValueError: see training_data.
     """
     model = load_model(name, "cpu")
     if not isinstance(model, Whisper) or model.novelty is None:
         raise CheckpointError(f"{name} has no detector by near neighbours.")
-    clips, embeddings = training_embeddings(model, name)
-    return fit_familiarity(model.novelty, embeddings, clips)
+    data = training_data(name)
+    return fit_familiarity(model.novelty, project(model, own_statistics(model, data)), data.train)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -10,7 +10,7 @@ import sys
 
 import numpy as np
 
-from scripts.common.train_head import training_embeddings
+from scripts.common.train_head import own_statistics, project, training_data
 from ser_core import paths
 from ser_core.data import ProtocolError
 from ser_core.models import OFFSETS_FILE, CheckpointError, Whisper, checkpoint_folder, load_model, save_offsets
@@ -22,13 +22,13 @@ def fitted(name: str) -> np.ndarray:
 
     Raises:
         CheckpointError: another family, or no record of its training.
-        ValueError: see training_embeddings.
+        ValueError: see training_data.
     """
     model = load_model(name, "cpu")
     if not isinstance(model, Whisper):
-        raise CheckpointError(f"{name} is no head on a frozen encoder.")
-    clips, embeddings = training_embeddings(model, name)
-    return fit_emotion_offsets(embeddings, clips, model.config.labels)
+        raise CheckpointError(f"{name} is no head on a frozen encoder: it takes no emotions of reference clips.")
+    data = training_data(name)
+    return fit_emotion_offsets(project(model, own_statistics(model, data)), data.train, model.config.labels)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -11,6 +11,7 @@ from pathlib import Path
 from ser_core.data import PROTOCOLS
 from ser_core.inference import ArchivePart, n_cores
 from ser_core.labels import EMOTIONS
+from ser_core.models import EVERYDAY
 from ser_core.training import MODEL_PREFIX
 
 FOLDER = Path(__file__).parent.parent  # of the commands
@@ -34,8 +35,9 @@ def predict_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--reference-emotion",
-        choices=EMOTIONS,
-        help="of the clips of --reference, if it is known and the same: neutral for sentences in an ordinary voice",
+        choices=(*EMOTIONS, EVERYDAY),
+        help="of the clips of --reference, if it is known and the same: neutral for sentences in an ordinary voice, "
+        "everyday for natural speech, which is mostly neutral",
     )
     parser.add_argument(
         "--save-reference", type=Path, metavar="FILE", help="write the reference of these clips (.json)"

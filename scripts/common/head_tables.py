@@ -10,7 +10,6 @@ from ser_core.evaluation import (
     ENROLLED_CLIPS,
     LABELLED_CLIPS,
     N_REFERENCE_CLIPS,
-    NEUTRAL_REFERENCE_CLIPS,
     markdown_table,
     mean_report,
 )
@@ -19,9 +18,10 @@ UNLIKE = "auroc_unlike_training"  # of the distance: a left-out corpus against u
 
 
 def table(by_corpus: dict[str, dict]) -> str:
-    """Two tables by corpus: UAR in percent, alone and enrolled, and how far the confidence can be trusted."""
+    """Three tables by corpus: UAR in percent, alone and enrolled, and how far the confidence can be trusted."""
     reports = [*by_corpus.items(), *mean_rows(by_corpus)]
-    return "\n\n".join(_markdown([_row(name, report) for name, report in reports]) for _row in (_scores, _doubt))
+    tables = ([row(name, report) for name, report in reports] for row in (_scores, _references, _doubt))
+    return "\n\n".join(map(_markdown, tables))
 
 
 def _markdown(rows: Sequence[dict[str, str]]) -> str:
@@ -35,11 +35,18 @@ def _scores(corpus: str, report: dict) -> dict[str, str]:
         "all emotions": percent(report["uar"]),
         "common, alone": percent(report["uar_common"]),
         **{"1 clip" if n == 1 else f"{n} clips": _enrolled(report, str(n)) for n in N_REFERENCE_CLIPS},
-        f"{NEUTRAL_REFERENCE_CLIPS} neutral": _enrolled(report, "neutral"),
-        f"{LABELLED_CLIPS} labelled": _enrolled(report, "labelled"),
-        f"{NEUTRAL_REFERENCE_CLIPS} labelled neutral": _enrolled(report, "neutral_labelled"),
         f"{COLLECTION_CLIPS} of any speaker": _enrolled(report, "collection"),
-        "neutral of any speaker": _enrolled(report, "collection_neutral"),
+    }
+
+
+def _references(corpus: str, report: dict) -> dict[str, str]:
+    """UAR over the common emotions with references of several kinds, without and with what is known of them."""
+    kinds = {"in any mood": (ENROLLED_CLIPS, "labelled")}
+    kinds |= {name: (name, f"{name}_labelled") for name in ("neutral", "everyday")}
+    return {
+        f"{LABELLED_CLIPS} clips, unlabelled, labelled:": corpus_name(corpus),
+        **{kind: ", ".join(_enrolled(report, name) for name in names) for kind, names in kinds.items()},
+        f"{COLLECTION_CLIPS} neutral of any speaker": _enrolled(report, "collection_neutral"),
     }
 
 
@@ -80,7 +87,7 @@ def recorded_tables(folder: Path, protocol: str) -> str:
 
 def left_out_summary(folder: Path) -> str:
     """One row for each model that was measured on the eight left-out corpora: UAR in percent, alone and enrolled."""
-    kinds = ("alone", "10 clips of the speaker", f"{COLLECTION_CLIPS} clips of any speaker")
+    kinds = ("alone", "10 clips of the speaker", "10 labelled neutral", f"{COLLECTION_CLIPS} clips of any speaker")
     header = ["model", *(f"{corpora}: {kind}" for corpora in ("English", "all eight") for kind in kinds)]
     rows = []
     for path in sorted(folder.glob("left-out-*.json"), reverse=True):
@@ -93,8 +100,10 @@ def left_out_summary(folder: Path) -> str:
 
 
 def _summary_row(means: Sequence[dict]) -> list[str]:
-    parts = ((mean, mean["enrolled"][ENROLLED_CLIPS], mean["enrolled"]["collection"]) for mean in means)
-    return [percent(part["uar_common"]) for of_mean in parts for part in of_mean]
+    names = (ENROLLED_CLIPS, "neutral_labelled", "collection")
+    return [
+        cell for mean in means for cell in (percent(mean["uar_common"]), *(_enrolled(mean, name) for name in names))
+    ]
 
 
 def _sample(result: dict) -> str:

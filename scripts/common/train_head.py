@@ -1,7 +1,6 @@
 """The part of scripts.train that fits the head of a frozen encoder and calibrates it on left-out corpora."""
 
 import shlex
-from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -29,7 +28,6 @@ from ser_core.training import (
     HeadCurve,
     StatisticsCache,
     TrainingData,
-    TrainingExample,
     TrainingRun,
     check_corpora,
     check_tuning,
@@ -125,8 +123,8 @@ def project(model: Whisper, statistics: np.ndarray) -> np.ndarray:
     return model.projection(torch.from_numpy(statistics)).numpy()
 
 
-def training_embeddings(model: Whisper, name: str) -> tuple[Sequence[TrainingExample], np.ndarray]:
-    """The training clips of a checkpoint and their embeddings, shape = (n_clips, embedding_dim).
+def training_data(name: str) -> TrainingData:
+    """The data that a checkpoint was trained on.
 
     Args:
         name: of the checkpoint, or its folder.
@@ -142,7 +140,7 @@ def training_embeddings(model: Whisper, name: str) -> tuple[Sequence[TrainingExa
     data = read_training_data(training["protocol"], split, AudioStore())
     if len(data.train) != training["n_clips"]:
         raise ValueError(f"{name} was trained on {training['n_clips']} clips, the protocol has {len(data.train)}.")
-    return data.train, project(model, own_statistics(model, data))
+    return data
 
 
 def trimmed(path: Path) -> np.ndarray:

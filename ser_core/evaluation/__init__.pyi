@@ -52,7 +52,6 @@ from .cross_corpus.folds import (
     reports_by_corpus as reports_by_corpus,
 )
 from .cross_corpus.report import (
-    NEUTRAL_REFERENCE_CLIPS as NEUTRAL_REFERENCE_CLIPS,
     corpus_report as corpus_report,
 )
 from .cross_validation import (

@@ -32,7 +32,7 @@ from ser_core.inference.reference import (
 )
 from ser_core.inference.results import Prediction
 from ser_core.labels import EMOTIONS
-from ser_core.models import SERModel
+from ser_core.models import EVERYDAY, SERModel
 from ser_core.progress import Progress, no_progress
 
 MIN_OWN_REFERENCE_SPEECH_S = 10.0  # of a recording as its own reference: of a shorter one it would hide the emotion
@@ -53,7 +53,8 @@ def speaker_reference(
         waveforms: 1 to 30 clips of one speaker, best 3 or more in several moods, each mono at 16 kHz in [-1, 1] and of
             shape (n_samples,); one or two give a reference with a note.
         progress: called after each batch.
-        emotions: of each clip, None where it is unknown; empty: all are.
+        emotions: of each clip, or "everyday" for natural speech, which is mostly neutral; None where unknown, and
+            empty: all are.
 
     Raises:
         AudioError: a clip without samples, or with samples that are not finite.
@@ -162,7 +163,7 @@ def recording_reference(
 ) -> Reference | None:
     """A long recording of one speaker as its own reference; None if it has less than 10 s of speech.
 
-    Its clips are windows with speech, without overlap: all, or 30 spread evenly.
+    Its clips are windows with speech, without overlap: all, or 30 spread evenly. It is taken for everyday speech.
 
     Args:
         model, waveform, speech: as for predict.
@@ -180,7 +181,8 @@ def recording_reference(
     windows = _speech_windows(model, waveform, speech, overlap=0.0)
     drawn = np.unique(np.linspace(0, len(windows) - 1, MAX_REFERENCE_CLIPS).round().astype(int))
     rows = run_windows(model, [windows[i] for i in drawn]).embeddings
-    return Reference(model.name, model.version, rows.mean(0), len(drawn), speech_s, source="recording")
+    emotions = _everyday(model, len(drawn))
+    return Reference(model.name, model.version, rows.mean(0), len(drawn), speech_s, None, "recording", (), emotions)
 
 
 def has_speech(model: SERModel, waveform: np.ndarray) -> bool:
@@ -189,7 +191,7 @@ def has_speech(model: SERModel, waveform: np.ndarray) -> bool:
 
 
 class RunningReference:
-    """The speech so far of a live session as its reference: the mean over its windows with speech."""
+    """The speech so far of a live session, everyday speech, as its reference: the mean over its windows with speech."""
 
     def __init__(self, model: SERModel, start: Reference | None = None):
         """
@@ -220,7 +222,8 @@ class RunningReference:
             return self._start
         mean = (self._sum / self._n_windows).astype(np.float32)
         n_clips = round(self._speech_s / self._model.config.window_s)  # windows overlap: not each is a clip of its own
-        spoken = Reference(self._model.name, self._model.version, mean, n_clips, self._speech_s, source="running")
+        own = (self._model.name, self._model.version, mean, n_clips, self._speech_s)
+        spoken = Reference(*own, None, "running", (), _everyday(self._model, n_clips))
         return _joined(self._start, spoken) if self._start else spoken
 
 
@@ -228,7 +231,8 @@ def _joined(enrolled: Reference, spoken: Reference) -> Reference:
     """The mean over the clips of both."""
     n_clips = enrolled.n_clips + spoken.n_clips
     mean = (enrolled.n_clips * enrolled.embedding + spoken.n_clips * spoken.embedding) / n_clips
-    emotions = (*enrolled.emotions, *[""] * spoken.n_clips) if enrolled.emotions else ()
+    parts = [part.emotions or ("",) * part.n_clips for part in (enrolled, spoken)]
+    emotions = (*parts[0], *parts[1]) if enrolled.emotions or spoken.emotions else ()
     speech_s = enrolled.speech_s + spoken.speech_s
     return replace(spoken, embedding=mean, n_clips=n_clips, speech_s=speech_s, emotions=emotions)
 
@@ -243,14 +247,20 @@ def _speech_windows(
 
 def _checked_emotions(model: SERModel, emotions: Sequence[str | None], n_clips: int) -> tuple[str, ...]:
     """The emotions of a reference, "" where one is unknown; () where all are."""
-    if unknown := [emotion for emotion in emotions if emotion and emotion not in EMOTIONS]:
-        raise SpeakerReferenceError(f"Unknown emotion {unknown[0]!r:.40}. There are: {', '.join(EMOTIONS)}.")
+    known = (*EMOTIONS, EVERYDAY)
+    if unknown := [emotion for emotion in emotions if emotion and emotion not in known]:
+        raise SpeakerReferenceError(f"Unknown emotion {unknown[0]!r:.40}. There are: {', '.join(known)}.")
     if emotions and len(emotions) != n_clips:
         raise SpeakerReferenceError(f"{len(emotions)} emotions for {n_clips} reference clips: give one for each.")
     if not any(emotions):
         return ()
     check_takes_emotions(model)
     return tuple(emotion or "" for emotion in emotions)
+
+
+def _everyday(model: SERModel, n_windows: int) -> tuple[str, ...]:
+    """Reference.emotions of windows whose emotions nobody states; () for a model that cannot use them."""
+    return () if model.emotion_offsets is None else (EVERYDAY,) * n_windows
 
 
 def _check_all_speak(cut: Sequence[list[np.ndarray]]) -> None:

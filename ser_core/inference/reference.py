@@ -16,7 +16,7 @@ from torch import Tensor
 from ser_core.audio import SAMPLE_RATE
 from ser_core.inference.results import FAR_NOTE
 from ser_core.labels import EMOTIONS
-from ser_core.models import OFFSETS_FILE, SERModel, mean_offset, models_with_reference, reference_weight
+from ser_core.models import EVERYDAY, OFFSETS_FILE, SERModel, mean_offset, models_with_reference, reference_weight
 
 MIN_REFERENCE_CLIPS = 3  # fewer work, with a note
 MAX_REFERENCE_CLIPS = 30
@@ -57,7 +57,7 @@ class Reference:
     spread: float | None = None  # mean distance of a clip from the mean of the other clips; None for a single clip
     source: ReferenceSource = "clips"  # or the recording itself, a live session so far, a collection of recordings
     clips: tuple[str, ...] = ()  # fingerprints: a recording that is one of the clips is not compared with itself
-    emotions: tuple[str, ...] = ()  # of the clips, "" where unknown; (): all are unknown
+    emotions: tuple[str, ...] = ()  # of the clips, or EVERYDAY, "" where unknown; (): all are unknown
 
     @property
     def weight(self) -> float:
@@ -194,7 +194,7 @@ class Reference:
             and len(self.clips) in (0, self.n_clips)
             and all(isinstance(clip, str) for clip in self.clips)
             and len(self.emotions) in (0, self.n_clips)
-            and all(emotion in ("", *EMOTIONS) for emotion in self.emotions)
+            and all(emotion in ("", EVERYDAY, *EMOTIONS) for emotion in self.emotions)
             and all(isinstance(value, int | float) and 0 <= float(value) < np.inf for value in measures)
         )
 

@@ -26,6 +26,7 @@ from .checkpoint import (
     weights_sha256 as weights_sha256,
 )
 from .enrolled import (
+    REFERENCE_SEED as REFERENCE_SEED,
     enrolled_logits as enrolled_logits,
 )
 from .errors import (
@@ -56,6 +57,8 @@ from .names import (
     training_record as training_record,
 )
 from .offsets import (
+    EVERYDAY as EVERYDAY,
+    NEUTRAL_SHARE as NEUTRAL_SHARE,
     mean_offset as mean_offset,
     save_offsets as save_offsets,
 )

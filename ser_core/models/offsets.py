@@ -13,21 +13,25 @@ from safetensors.numpy import load_file, save_file
 
 from ser_core.models.base import SERModel
 
+EVERYDAY = "everyday"  # in place of an emotion: natural speech, mostly neutral
+NEUTRAL_SHARE = 0.7  # of everyday speech; chosen on clips of left-out corpora, half to all of them neutral
+
 
 def mean_offset(model: SERModel, emotions: Sequence[str]) -> np.ndarray:
     """The mean of the offsets of clips, shape = (embedding_dim,).
 
     Args:
         model: with emotion offsets.
-        emotions: of each clip; "": unknown, which has none.
+        emotions: of each clip, or EVERYDAY; "": unknown, which has none.
 
     Raises:
         ValueError: a model without offsets.
     """
     if model.emotion_offsets is None:
         raise ValueError(f"{model.name} has no emotion offsets.")
-    known = [model.emotion_offsets[model.config.labels.index(emotion)] for emotion in emotions if emotion]
-    return sum(known, np.zeros_like(model.emotion_offsets[0])) / max(len(emotions), 1)
+    offsets = dict(zip(model.config.labels, model.emotion_offsets, strict=True))
+    offsets |= {"": np.zeros_like(offsets["neutral"]), EVERYDAY: NEUTRAL_SHARE * offsets["neutral"]}
+    return np.stack([offsets[emotion] for emotion in emotions or [""]]).mean(0)
 
 
 def save_offsets(offsets: np.ndarray, path: Path) -> None:

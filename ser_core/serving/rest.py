@@ -251,9 +251,9 @@ def _add_reference_route(rest: FastAPI, service: InferenceService) -> None:
     ) -> JSONResponse:
         """Reference of one speaker from 1 to 30 unlabelled clips, for the field `reference` of /predict and /windows.
 
-        With `emotion`, of clips that all have this emotion: `neutral` for sentences in an ordinary voice. With
-        `collection`, of 3 to 30 recordings of one kind (microphone, room, language) in several moods, of any
-        speaker. The server keeps nothing: the response is the reference.
+        With `emotion`, of clips that all have this emotion: `neutral` for sentences in an ordinary voice, `everyday`
+        for natural speech, which is mostly neutral. With `collection`, of 3 to 30 recordings of one kind (microphone,
+        room, language) in several moods, of any speaker. The server keeps nothing: the response is the reference.
         """
         return await service.respond_reference(request, model, collection, emotion or None)
 

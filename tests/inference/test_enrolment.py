@@ -438,9 +438,28 @@ def test_the_emotions_of_an_enrolled_voice_count_in_a_live_session(knowing_model
         running.add(np.ones(8, np.float32), 2.0)
     found = running.reference()
     n_windows = found.n_clips - 4
-    voice = start.tensor_for(knowing_model).numpy()
-    assert n_windows > 3 and found.emotions == ("sad",) * 4 + ("",) * n_windows
-    np.testing.assert_allclose(found.tensor_for(knowing_model), (4 * voice + n_windows) / found.n_clips, atol=1e-5)
+    voice, everyday = start.tensor_for(knowing_model).numpy(), 1 - 0.7 * knowing_model.emotion_offsets[0]
+    assert n_windows > 3 and found.emotions == ("sad",) * 4 + ("everyday",) * n_windows
+    expected = (4 * voice + n_windows * everyday) / found.n_clips
+    np.testing.assert_allclose(found.tensor_for(knowing_model), expected, atol=1e-5)
+    alone = RunningReference(knowing_model)
+    alone.add(np.ones(8, np.float32), 20.0)
+    np.testing.assert_allclose(alone.reference().tensor_for(knowing_model), everyday, atol=1e-5)
+
+
+def test_a_recording_as_its_own_reference_is_everyday_speech(enrolling_model, knowing_model, long_recording):
+    plain, found = (recording_reference(model, long_recording) for model in (enrolling_model, knowing_model))
+    assert plain.emotions == () and found.emotions == ("everyday",) * found.n_clips
+    everyday = plain.embedding - 0.7 * knowing_model.emotion_offsets[EMOTIONS.index("neutral")]
+    np.testing.assert_allclose(found.tensor_for(knowing_model), everyday, atol=1e-5)
+    assert predict(knowing_model, long_recording, reference=found).reference_source == "recording"
+
+
+def test_clips_of_everyday_speech_are_said_to_be_so(knowing_model, clips):
+    found = speaker_reference(knowing_model, clips, emotions=["everyday", "sad", None, "everyday"])
+    neutral, sad = (knowing_model.emotion_offsets[EMOTIONS.index(emotion)] for emotion in ("neutral", "sad"))
+    np.testing.assert_allclose(found.tensor_for(knowing_model), found.embedding - (1.4 * neutral + sad) / 4, atol=1e-5)
+    assert found.kind == "clips" and Reference.from_dict(found.to_dict()).emotions == found.emotions
 
 
 @pytest.mark.parametrize(

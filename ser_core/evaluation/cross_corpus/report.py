@@ -9,10 +9,8 @@ from ser_core.evaluation.cross_corpus.expectation import COLLECTION_CLIPS, LABEL
 from ser_core.inference import calibrated_probabilities
 from ser_core.labels import COMMON_EMOTIONS
 from ser_core.metrics import auroc, confusion_matrix, reliability, uar
-from ser_core.models import SERModel, enrolled_logits
+from ser_core.models import EVERYDAY, NEUTRAL_SHARE, REFERENCE_SEED, SERModel, enrolled_logits
 from ser_core.training import TrainingExample
-
-NEUTRAL_REFERENCE_CLIPS = 10
 
 
 @torch.inference_mode()
@@ -28,9 +26,10 @@ def corpus_report(model: SERModel, embeddings: np.ndarray, clips: Sequence[Train
         `uar`: over all emotions of the corpus; `uar_common`: over the six emotions that the English corpora share, as
         far as this corpus has them, with the choice limited to them; the same with references of 1, 3, 10 and 30 other
         clips of the speaker, and of neutral ones, and of 30 other clips of the corpus (`collection`), and of neutral
-        ones (`collection_neutral`); with 10 clips, also in a model with emotion offsets, whose emotions are known
-        (`labelled`, `neutral_labelled`); of each, without and with reference: `ece`, `coverage`, `accuracy_answered`,
-        `accuracy`, `auroc_correct`, for calibration and abstention.
+        ones (`collection_neutral`); with 10 clips of which 7 are neutral (`everyday`; fewer where there are fewer
+        neutral ones); in a model with emotion offsets, with what is known of the emotions (`labelled`,
+        `neutral_labelled`, `everyday_labelled`); of each, without and with reference: `ece`, `coverage`,
+        `accuracy_answered`, `accuracy`, `auroc_correct`, for calibration and abstention.
     """
     emotions, speakers = np.array([clip.emotion for clip in clips]), np.array([clip.speaker for clip in clips])
     logits = model.classify(torch.from_numpy(embeddings)).numpy()
@@ -46,19 +45,27 @@ def corpus_report(model: SERModel, embeddings: np.ndarray, clips: Sequence[Train
     enrolled = {str(n): enrolled_logits(model, embeddings, speakers, n) for n in N_REFERENCE_CLIPS}
     together = np.full(len(clips), "any speaker")
     enrolled["collection"] = enrolled_logits(model, embeddings, together, COLLECTION_CLIPS)
-    has_offsets = model.emotion_offsets is not None
-    if has_offsets:
-        enrolled["labelled"] = enrolled_logits(model, embeddings, speakers, LABELLED_CLIPS, emotions=emotions)
-    if "neutral" in emotions:
-        neutral = emotions == "neutral"
-        enrolled["neutral"] = enrolled_logits(model, embeddings, speakers, NEUTRAL_REFERENCE_CLIPS, neutral)
-        if has_offsets:
-            enrolled["neutral_labelled"] = enrolled_logits(
-                model, embeddings, speakers, NEUTRAL_REFERENCE_CLIPS, neutral, emotions
-            )
+    parts: dict[str, tuple[np.ndarray | None, np.ndarray | None]] = {"labelled": (None, emotions)}  # usable, known
+    if (neutral := emotions == "neutral").any():
+        everyday = _everyday_clips(neutral, speakers)
+        parts |= {"neutral": (neutral, None), "neutral_labelled": (neutral, emotions), "everyday": (everyday, None)}
+        parts["everyday_labelled"] = (everyday, np.full(len(clips), EVERYDAY))
         enrolled["collection_neutral"] = enrolled_logits(model, embeddings, together, COLLECTION_CLIPS, neutral)
+    for name, (usable, known) in parts.items():
+        if known is None or model.emotion_offsets is not None:
+            enrolled[name] = enrolled_logits(model, embeddings, speakers, LABELLED_CLIPS, usable, known)
     found["enrolled"] = {name: scores(*relative) for name, relative in enrolled.items()}
     return found
+
+
+def _everyday_clips(neutral: np.ndarray, speakers: np.ndarray) -> np.ndarray:
+    """Clips of each speaker of which NEUTRAL_SHARE are neutral: all neutral ones and as many others as fit; bool."""
+    rng, chosen = np.random.default_rng(REFERENCE_SEED), neutral.copy()
+    for speaker in np.unique(speakers):
+        (others,) = np.nonzero((speakers == speaker) & ~neutral)
+        n_neutral = int((neutral & (speakers == speaker)).sum())
+        chosen[rng.permutation(others)[: round(n_neutral * (1 / NEUTRAL_SHARE - 1))]] = True
+    return chosen
 
 
 def _scores(model: SERModel, logits: np.ndarray, emotions: np.ndarray) -> dict[str, float]:

@@ -28,8 +28,8 @@ class FusionConfig(ModelConfig):
 class Fusion(WaveformModel):
     """See the module's docstring. Its embedding is those of the members, one after the other.
 
-    Its out-of-distribution detector is that of the first member that has one, its emotion offsets are those of the
-    members that take a reference.
+    Its out-of-distribution detector is that of the first member that has one, its emotion offsets are those of
+    the members that have some.
     """
 
     takes_reference = True  # by the members that take one
@@ -75,12 +75,12 @@ class Fusion(WaveformModel):
         return None
 
     def _member_offsets(self) -> np.ndarray | None:
-        """None unless every member that takes a reference has offsets."""
-        parts = [
-            model.emotion_offsets if model.takes_reference else np.zeros((len(self.config.labels), size), np.float32)
-            for model, size in zip(self.models, self.sizes, strict=True)
-        ]
-        return None if any(part is None for part in parts) else np.concatenate(parts, 1)  # type: ignore[arg-type]
+        """Zeros for a member without offsets; None where no member has any."""
+        known = [(model.emotion_offsets, size) for model, size in zip(self.models, self.sizes, strict=True)]
+        if all(offsets is None for offsets, _ in known):
+            return None
+        n_classes = len(self.config.labels)
+        return np.concatenate([np.zeros((n_classes, size), np.float32) if o is None else o for o, size in known], 1)
 
     def encode(self, features: Tensor, n_frames: Tensor | None = None) -> Tensor:
         """(B, n_samples) -> embeddings of the members, shape = (B, sum of sizes)."""

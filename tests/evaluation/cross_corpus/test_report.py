@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ser_core.evaluation.cross_corpus.report import N_REFERENCE_CLIPS, corpus_report
+from ser_core.evaluation.cross_corpus.report import N_REFERENCE_CLIPS, _everyday_clips, corpus_report
 from ser_core.labels import EMOTIONS
 from ser_core.models.base import SERModel
 from ser_core.models.calibration import Calibration
@@ -53,7 +53,8 @@ def embeddings(clips) -> np.ndarray:
 def test_a_reference_removes_the_offset_of_a_speaker(clips, embeddings):
     found = corpus_report(Nearest(), embeddings, clips)
     assert (found["n_clips"], found["n_speakers"], found["uar"]) == (60, 2, 0.5)
-    assert found["enrolled"].keys() == {*map(str, N_REFERENCE_CLIPS), "neutral", "collection", "collection_neutral"}
+    kinds = {"neutral", "everyday", "collection", "collection_neutral"}
+    assert found["enrolled"].keys() == {*map(str, N_REFERENCE_CLIPS), *kinds}
     assert found["enrolled"]["30"]["uar"] == 1.0
 
 
@@ -61,11 +62,19 @@ def test_with_their_emotions_neutral_clips_are_as_good_a_reference(clips, embedd
     """Without, they hide neutral speech: relative to themselves it is nothing."""
     model = Nearest()
     plain = corpus_report(model, embeddings, clips)["enrolled"]
-    assert not plain.keys() & {"labelled", "neutral_labelled"}
+    assert not plain.keys() & {"labelled", "neutral_labelled", "everyday_labelled"}
     model.emotion_offsets = 4.0 * np.eye(len(EMOTIONS), dtype=np.float32) - 4 / 3 * np.isin(EMOTIONS, USED)
     found = corpus_report(model, embeddings, clips)["enrolled"]
     assert plain["neutral"]["uar"] < 0.9 and found["neutral_labelled"]["uar"] == found["labelled"]["uar"] == 1.0
+    assert found["everyday_labelled"]["uar"] == 1.0 and found["everyday_labelled"] != found["everyday"]
     assert {name: found[name] for name in plain} == plain  # the others do not use them
+
+
+def test_of_everyday_clips_seven_tenths_are_neutral():
+    speakers, neutral = np.repeat(["a", "b", "c"], 30), np.zeros(90, bool)
+    neutral[:7], neutral[30:34] = True, True  # seven, four and none
+    chosen = _everyday_clips(neutral, speakers)
+    assert chosen[neutral].all() and [int(chosen[speakers == s].sum()) for s in "abc"] == [10, 6, 0]
 
 
 def test_a_collection_removes_the_offset_of_all_its_recordings(clips, embeddings):
