@@ -6,10 +6,10 @@ python -m scripts.ablate --list     all ablations, and which are done
 Each is a run of `python -m scripts.train prosonet --fold 0 --epochs 12`, judged on development speakers.
 """
 
-import argparse
 import sys
 
 from scripts import train
+from scripts.common.flags import command_parser
 from ser_core.training import read_experiments
 
 EPOCHS = 12
@@ -46,7 +46,7 @@ def done() -> set[str]:
 
 
 def main(given: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_parser(__doc__)
     parser.add_argument("--list", action="store_true", help="only list the ablations")
     options = parser.parse_args(given)
     known, failed = done(), 0

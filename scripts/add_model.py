@@ -7,12 +7,12 @@ WavLMForSequenceClassification: a folder, or a name on the hub that is in the lo
 --map joyous=happy other=none, or in map.json {"joyous": "happy", "other": null}: for labels that are no known synonym.
 """
 
-import argparse
 import json
 import re
 import sys
 from pathlib import Path
 
+from scripts.common.flags import command_parser
 from ser_core import paths
 from ser_core.evaluation import render_pretrained_card
 from ser_core.models import (
@@ -73,7 +73,7 @@ def add(source: str, name: str, given: dict, download: bool) -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_parser(__doc__)
     parser.add_argument("source", metavar="FOLDER_OR_NAME")
     parser.add_argument("--as", dest="name", required=True, metavar="NAME")
     parser.add_argument("--map", nargs="+", default=[], metavar="LABEL=EMOTION")

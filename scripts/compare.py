@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from scripts.common.flags import result_path
+from scripts.common.flags import command_parser, result_path
 from scripts.common.tables import print_table
 from scripts.result_blocks.text import points
 from ser_core import paths
@@ -156,7 +156,7 @@ def compare(split: str, options: argparse.Namespace) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_parser(__doc__)
     parser.add_argument("--split", help="name of a folder in assets/results")
     parser.add_argument("--json", type=result_path, help="where to write the comparison; needs --split")
     parser.add_argument("--html", type=Path, metavar="FOLDER", help="write figures there")

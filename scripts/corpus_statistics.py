@@ -4,13 +4,12 @@ python -m scripts.prepare_corpora           first, once: needs SER_CORPORA
 python -m scripts.corpus_statistics [--json FILE]     writes assets/results/corpora.json; a few minutes on one core
 """
 
-import argparse
 import json
 import sys
 
 from tqdm import tqdm
 
-from scripts.common.flags import result_path
+from scripts.common.flags import command_parser, result_path
 from scripts.common.tables import print_table
 from ser_core import paths
 from ser_core.data import (
@@ -59,7 +58,7 @@ def measure_all() -> dict:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_parser(__doc__)
     parser.add_argument("--json", type=result_path, default=RESULT, help="where the result goes")
     options = parser.parse_args(arguments)
     try:

@@ -8,11 +8,11 @@ The teachers differ from the student in width, learning rate or regularisation; 
 Each is a run of scripts.train below runs/; finished runs are skipped.
 """
 
-import argparse
 import sys
 from pathlib import Path
 
 from scripts import train
+from scripts.common.flags import command_parser
 from ser_core.data import PROTOCOLS
 
 MODEL = "prosonet"
@@ -47,7 +47,7 @@ def checkpoint(run: str) -> Path:
 
 
 def main(given: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_parser(__doc__)
     parser.add_argument("--protocol", choices=PROTOCOLS, default="speaker-independent")
     parser.add_argument("--fold", help="the fold that is tested, so never trained on")
     options = parser.parse_args(given)

@@ -9,7 +9,6 @@ download. Every file is checked against the checksum that its home states. Exit 
 2: something is missing.
 """
 
-import argparse
 import os
 import sys
 import threading
@@ -18,6 +17,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from scripts.common.flags import command_parser
 from ser_core.data import (
     CORPUS_NAMES,
     CORPUS_SOURCES,
@@ -83,7 +83,7 @@ def get_or_explain(name: str, root: Path, accept_licence: bool) -> bool:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_parser(__doc__)
     parser.add_argument("corpora", nargs="+", choices=CORPORA, metavar="CORPUS", help=", ".join(CORPORA))
     parser.add_argument("--to", type=Path, default=Path(os.environ.get("SER_CORPORA", "datasets")))
     parser.add_argument("--accept-licence", action="store_true", help="without the question")

@@ -9,12 +9,12 @@ python -m scripts.export_embeddings runs/a/epochs/1 runs/a/epochs/8   of a run w
 continues where it stopped.
 """
 
-import argparse
 import sys
 from collections.abc import Sequence
 
 from tqdm import tqdm
 
+from scripts.common.flags import command_parser
 from scripts.common.folders import add_folder_flags, check_decoded, read_folders
 from ser_core import paths
 from ser_core.data import AudioStore, ProtocolError, Utterance
@@ -67,7 +67,7 @@ def with_maps(atlas: Atlas) -> Atlas:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_parser(__doc__)
     parser.add_argument("names", nargs="+", help=f"of checkpoints, their folders, or {RAW_FEATURES}")
     parser.add_argument("--no-maps", action="store_true", help="the embeddings only")
     add_folder_flags(parser)

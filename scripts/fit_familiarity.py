@@ -5,9 +5,9 @@ python -m scripts.fit_familiarity whisper runs/whisper-left-out-tess/checkpoint
 scripts.train fits them too: this is for checkpoints without thresholds. Weights and version stay the same.
 """
 
-import argparse
 import sys
 
+from scripts.common.flags import command_parser
 from scripts.common.train_head import own_statistics, project, training_data
 from ser_core import paths
 from ser_core.data import ProtocolError
@@ -37,7 +37,7 @@ def fitted(name: str) -> NoveltyDetector:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_parser(__doc__)
     parser.add_argument("models", nargs="+", help="names or folders of checkpoints of the family whisper")
     try:
         for name in parser.parse_args(arguments).models:

@@ -12,7 +12,6 @@ languages are unknown to every prosonet. The calibration of a fold is fitted on 
 speakers of the other folds; no clip of its own test speakers is in either.
 """
 
-import argparse
 import sys
 from collections.abc import Container, Iterable
 
@@ -20,7 +19,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from scripts.common.flags import positive
+from scripts.common.flags import command_parser, positive
 from scripts.common.fold_clips import spoken_test_clips
 from scripts.common.head_tables import table
 from ser_core import paths
@@ -193,7 +192,7 @@ def fuse(every: int, scores_alone: bool) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(None, None, __doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_parser(__doc__)
     parser.add_argument("--every", type=positive, default=1, help="use one in n clips of each corpus, drawn at random")
     parser.add_argument("--scores", action="store_true", help="write the scores alone, no checkpoint")
     options = parser.parse_args(arguments)

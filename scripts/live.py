@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from scripts.common.flags import command_parser
 from ser_core.audio import AudioError, encode_wav
 from ser_core.inference import LivePrediction, LiveSession, LiveSummary, SpeakerReferenceError
 from ser_core.labels import format_probability
@@ -157,7 +158,7 @@ def listen(model: str, device: int | str | None, save: Path | None, running_refe
 
 
 def live_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_parser(__doc__)
     parser.add_argument("--model", default=fast_model(), help="name or folder; by default %(default)s")
     parser.add_argument("--list-devices", action="store_true", help="the microphones of this machine, then end")
     parser.add_argument("--device", help="number or part of the name; by default that of the system")

@@ -4,7 +4,6 @@ python -m scripts.make_samples synthetic    needs espeak-ng; the same version ma
 python -m scripts.make_samples voices       needs SER_CORPORA with CREMA-D; copies clips of unseen speakers
 """
 
-import argparse
 import io
 import json
 import random
@@ -18,6 +17,7 @@ import numpy as np
 import soundfile
 import soxr
 
+from scripts.common.flags import command_parser
 from ser_core import paths
 from ser_core.audio import SAMPLE_RATE, load_audio
 from ser_core.data import (
@@ -84,7 +84,7 @@ SAMPLES = (
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_parser(__doc__)
     parser.add_argument("kind", choices=("synthetic", "voices"))
     if parser.parse_args(arguments).kind == "voices":
         try:

@@ -5,11 +5,11 @@ python -m scripts.model_cards prosonet resonet    only these
 python -m scripts.model_cards --check             writes nothing; exit code 1 when a card is out of date
 """
 
-import argparse
 import json
 import sys
 from collections.abc import Iterable
 
+from scripts.common.flags import command_parser
 from ser_core.data import ProtocolError
 from ser_core.evaluation import ResultError, evaluation_sections, render_model_card
 from ser_core.models import (
@@ -50,7 +50,7 @@ def _card_text(name: str) -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_parser(__doc__)
     parser.add_argument("models", nargs="*", help="names of checkpoints; default: all")
     parser.add_argument("--check", action="store_true", help="write nothing; exit code 1 when a card is out of date")
     options = parser.parse_args(arguments)

@@ -8,7 +8,6 @@ Writes assets/results/novelty.json. For each kind of sound: the area under the R
 training data, the share of sounds that the program abstains from, and the reason.
 """
 
-import argparse
 import json
 import shlex
 import sys
@@ -16,7 +15,7 @@ from collections import defaultdict
 
 from tqdm import tqdm
 
-from scripts.common.flags import positive
+from scripts.common.flags import command_parser, positive
 from scripts.common.noises import load_noise
 from ser_core import paths
 from ser_core.data import CorpusError, ProtocolError, StoreError, corpora_root, read_noises
@@ -55,7 +54,7 @@ def evaluate_recorded(model: SERModel, every: int) -> dict:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_parser(__doc__)
     parser.add_argument("models", nargs="+", help="names of checkpoints that were evaluated on unseen speakers")
     parser.add_argument("--recorded", action="store_true", help="recorded sounds instead of synthetic ones")
     parser.add_argument("--every", type=positive, default=1, help="with --recorded: every n-th clip of the speech")

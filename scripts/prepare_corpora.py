@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from tqdm import tqdm
 
+from scripts.common.flags import command_parser
 from scripts.common.folders import add_folder_flags, print_listed, read_folders
 from scripts.common.tables import print_table
 from ser_core.data import (
@@ -92,7 +93,7 @@ def read_all(options: argparse.Namespace) -> CorporaListing:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_parser(__doc__)
     add_folder_flags(parser)
     options = parser.parse_args(arguments)
     try:

@@ -5,16 +5,16 @@ python -m scripts.prepare_encoder whisper-base                  a folder with co
 python -m scripts.prepare_encoder whisper-base --layers 6       all layers; by default those of the shipped models
 """
 
-import argparse
 import sys
 from pathlib import Path
 
+from scripts.common.flags import command_parser
 from ser_core import paths
 from ser_core.models import WhisperConfig, save_whisper_encoder
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(None, None, __doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_parser(__doc__)
     parser.add_argument("start", help="a folder, or a name on the Hugging Face hub")
     parser.add_argument("--layers", type=int, default=max(WhisperConfig().layers), help="number of layers to keep")
     parser.add_argument("--name", help="of the folder; default: the last part of START")

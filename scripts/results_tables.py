@@ -4,11 +4,11 @@ python -m scripts.results_tables                writes both; with --check, exit 
 python -m scripts.results_tables --recompute    first computes all metrics again, from the recorded predictions
 """
 
-import argparse
 import re
 import sys
 from pathlib import Path
 
+from scripts.common.flags import command_parser
 from scripts.common.head_tables import left_out_summary, recorded_tables
 from scripts.result_blocks.comparisons import (
     EIGHT_CORPORA,
@@ -94,7 +94,7 @@ def fill_blocks(text: str, blocks: dict[str, str]) -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_parser(__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; exit code 1 when a table is out of date")
     parser.add_argument("--recompute", action="store_true", help="compute the metrics again from the predictions")
     options = parser.parse_args(arguments)

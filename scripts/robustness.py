@@ -6,7 +6,6 @@ python -m scripts.robustness prosonet resonet --every 4    a quarter of the clip
 The noise is fold 5 of ESC-50 (folder esc50 of the corpora), without its human sounds; training uses folds 1 to 4.
 """
 
-import argparse
 import json
 import shlex
 import sys
@@ -17,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from scripts.common.flags import positive
+from scripts.common.flags import command_parser, positive
 from scripts.common.noises import load_noise
 from scripts.common.tables import print_table
 from ser_core import paths
@@ -76,7 +75,7 @@ def write(model: SERModel, found: dict[str, RobustnessScores], command: str) -> 
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_parser(__doc__)
     parser.add_argument("models", nargs="+", help="names of checkpoints that were evaluated on unseen speakers")
     parser.add_argument("--every", type=positive, default=1, help="use only every n-th clip")
     options = parser.parse_args(arguments)

@@ -6,11 +6,11 @@ Each clip is predicted relative to the mean embedding of ten other clips of its 
 their labels, as in `predict(..., reference=...)`.
 """
 
-import argparse
 import json
 import shlex
 import sys
 
+from scripts.common.flags import command_parser
 from ser_core import paths
 from ser_core.data import ProtocolError, StoreError
 from ser_core.evaluation import embed_test_speech, evaluate_enrolment
@@ -21,7 +21,7 @@ RESULT = paths.RESULTS / "enrolled.json"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_parser(__doc__)
     parser.add_argument("models", nargs="+", help="names of checkpoints that were evaluated on unseen speakers")
     options = parser.parse_args(arguments)
     try:

@@ -9,7 +9,6 @@ finished runs with the model's own settings are skipped, others are refused. Sco
 their ends, each as one window, from the cache of the encoder's outputs.
 """
 
-import argparse
 import json
 import sys
 from collections.abc import Sequence
@@ -19,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from scripts import train
+from scripts.common.flags import command_parser
 from scripts.common.fold_clips import read_clips, spoken_test_clips
 from scripts.common.head_tables import UNLIKE, table
 from scripts.common.train_head import own_statistics, project
@@ -99,7 +99,7 @@ def protocol_scores(model_name: str, protocol: str) -> dict:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(None, None, __doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_parser(__doc__)
     parser.add_argument("model", choices=[name for name, (family, _) in MODELS.items() if family == "whisper"])
     parser.add_argument("--protocol", choices=PROTOCOLS, required=True)
     parser.add_argument("--check", action="store_true", help="compare with the recorded scores instead of writing them")

@@ -8,13 +8,13 @@ A row that cannot be trained (a corpus or opensmile is missing) is reported and 
 Needs `python -m scripts.prepare_corpora` once. Each row is a run under runs/, made by `python -m scripts.train`.
 """
 
-import argparse
 import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from scripts import train
+from scripts.common.flags import command_parser
 from ser_core.models import CONFIG_FILE
 from ser_core.training import TrainingError, checkpoint_recipe, recipe_for_model
 
@@ -64,7 +64,7 @@ ROWS = (
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_parser(__doc__)
     names = list(dict.fromkeys(row.model for row in ROWS))
     parser.add_argument("models", nargs="*", metavar="model", help=", ".join(names))
     parser.add_argument("--list", action="store_true", help="only list the rows")

@@ -8,7 +8,6 @@ ninety of CREMA-D. The sex of a speaker is that of the documentation of the corp
 all speakers only. About ten minutes on one core.
 """
 
-import argparse
 import random
 import sys
 from collections import defaultdict
@@ -16,7 +15,7 @@ from collections.abc import Sequence
 
 from tqdm import tqdm
 
-from scripts.common.flags import positive, result_path
+from scripts.common.flags import command_parser, positive, result_path
 from ser_core.audio import speech_segments
 from ser_core.data import (
     AudioStore,
@@ -74,7 +73,7 @@ def measure(utterances: Sequence[Utterance], store: AudioStore) -> list[dict[str
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_parser(__doc__)
     parser.add_argument("--clips", type=positive, default=40, help="at most, of each speaker")
     parser.add_argument("--json", type=result_path, default=VOICE_RANGES, help="where the result goes")
     options = parser.parse_args(arguments)

@@ -5,7 +5,6 @@ python -m scripts.bench.fuzz_decoders [--files 10000] [--seed 18] [--finds FOLDE
 Exit code 1 if a file crashed or stopped its decoder, took more than 10 s, or raised anything but AudioError.
 """
 
-import argparse
 import io
 import json
 import sys
@@ -18,6 +17,7 @@ import numpy as np
 from tqdm import tqdm
 
 from scripts.bench.fuzz import DAMAGES, SAMPLE, intact_files
+from scripts.common.flags import command_parser
 from ser_core.audio import SAMPLE_RATE, AudioError, load_audio, read_audio
 
 LONGEST_S = 10.0  # of processor time: what else runs on the machine does not count
@@ -86,7 +86,7 @@ def run(n_files: int, seed: int, finds: Path | None) -> tuple[dict, bool]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_parser(__doc__)
     parser.add_argument("--files", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=18)
     parser.add_argument("--finds", type=Path, help="existing folder for files that must not happen")

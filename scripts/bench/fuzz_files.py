@@ -6,7 +6,6 @@ Bytes of a file are damaged, or one value of its JSON is replaced by a hostile o
 Exit code 1 if anything but the error of its kind was raised, or a file took more than 10 s.
 """
 
-import argparse
 import copy
 import json
 import shutil
@@ -22,6 +21,7 @@ import numpy as np
 from tqdm import tqdm
 
 from scripts.bench.fuzz import DAMAGES
+from scripts.common.flags import command_parser
 from ser_core import paths
 from ser_core.inference import Reference, SpeakerReferenceError, predict
 from ser_core.interpret import AtlasError, load_atlas
@@ -139,7 +139,7 @@ def run(n_files: int, seed: int) -> tuple[dict, bool]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_parser(__doc__)
     parser.add_argument("--files", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=18)
     options = parser.parse_args(arguments)

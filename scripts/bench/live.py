@@ -6,7 +6,6 @@ Each sends a quarter of a second of speech at 48 kHz in real time, one request a
 next, as the page does; what the browser and the way to it take is not in the figures. One JSON object a line.
 """
 
-import argparse
 import base64
 import json
 import os
@@ -17,6 +16,7 @@ import time
 import numpy as np
 
 from scripts.bench.server import resident_bytes
+from scripts.common.flags import command_parser
 from ser_core import (
     paths,
     threads,  # noqa: F401 - before torch
@@ -103,7 +103,7 @@ def memory_mb() -> float:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_parser(__doc__)
     parser.add_argument("--people", type=int, nargs="+", default=[1, 4])
     parser.add_argument("--seconds", type=float, default=120)
     parser.add_argument("--model", default=next(iter(models_for_long_audio()), ""))

@@ -21,6 +21,7 @@ import numpy as np
 
 from scripts.bench.fuzz import SAMPLE, mutations
 from scripts.bench.server import PATIENCE_S, post_sound, running_server
+from scripts.common.flags import command_parser
 from ser_core import paths
 from ser_core.metrics import round_floats
 
@@ -84,7 +85,7 @@ def many_clients(host: str, n_requests: int) -> list[dict]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_parser(__doc__)
     parser.add_argument("url", nargs="?", help="of a server that runs")
     parser.add_argument("--requests", type=int, default=64, help="at least so many for each number of clients")
     parser.add_argument("--mutate", type=int, metavar="N", help="send N damaged files instead")

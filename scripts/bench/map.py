@@ -5,7 +5,6 @@ python -m scripts.bench.map [--points 12000 100000]     needs chromium and playw
 Synthetic clips in eight clusters. A browser without a screen draws on the processor: with a graphics card it is faster.
 """
 
-import argparse
 import itertools
 import json
 import sys
@@ -17,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from scripts.bench.server import chromium, running_server
+from scripts.common.flags import command_parser
 from ser_core.interpret import Atlas, ProjectionConfig
 from ser_core.labels import EMOTIONS
 
@@ -95,7 +95,7 @@ def _dragged(page, plot) -> list[float]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_parser(__doc__)
     parser.add_argument("--points", type=int, nargs="+", default=[12_000, 100_000])
     options = parser.parse_args(arguments)
     if chromium() is None or find_spec("playwright") is None:

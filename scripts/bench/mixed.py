@@ -7,7 +7,6 @@ started for it: predictions, windows, embeddings, a longer recording, damaged fi
 uploads that it gives up. Exit code 1: an answer that must not be, none within two minutes, or memory that grew.
 """
 
-import argparse
 import json
 import sys
 import threading
@@ -23,6 +22,7 @@ import numpy as np
 
 from scripts.bench.fuzz import SAMPLE, damaged_files
 from scripts.bench.server import resident_bytes, running_server
+from scripts.common.flags import command_parser
 from ser_core import paths
 from ser_core.metrics import round_floats
 from ser_core.models import FAST_MODEL
@@ -163,7 +163,7 @@ def summary(counts: Counts, n_clients: int) -> dict:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_parser(__doc__)
     parser.add_argument("--minutes", type=float, default=30.0)
     parser.add_argument("--clients", type=int, default=64)
     parser.add_argument("--json", type=Path, help="also write the figures to this file")

@@ -5,7 +5,6 @@ python -m scripts.bench.page_times [--json FILE] [--minutes 10]
 Needs requirements-dev.txt and chromium. Run it when the machine does nothing else: the load it found is printed too.
 """
 
-import argparse
 import os
 import statistics
 import sys
@@ -20,6 +19,7 @@ import soundfile
 from scripts.bench.benchmark.speed import SAMPLES, speech
 from scripts.bench.map import N_MOVES, WATCH_FRAMES
 from scripts.bench.server import browser_with_microphone, running_server
+from scripts.common.flags import command_parser
 from ser_core import paths
 from ser_core.audio import SAMPLE_RATE, read_audio
 from ser_core.models import available_models, checkpoint_folder
@@ -214,7 +214,7 @@ def measure(minutes: float) -> Iterator[tuple[str, float]]:
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_parser(__doc__)
     parser.add_argument("--minutes", type=float, default=10.0, help="length of the long file")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     options = parser.parse_args(argv)

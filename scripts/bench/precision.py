@@ -4,12 +4,12 @@ python -m scripts.bench.precision [whisper] [--protocol speaker-independent-8] [
 python -m scripts.bench.precision [whisper] --batch       what a common batch changes, on the samples of the program
 """
 
-import argparse
 import sys
 from collections.abc import Sequence
 
 import numpy as np
 
+from scripts.common.flags import command_parser
 from scripts.common.tables import clip_bar, print_table
 from ser_core import paths
 from ser_core.audio import AUDIO_SUFFIXES, load_audio
@@ -31,7 +31,7 @@ def print_batch_differences(models: Sequence[SERModel]) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_parser(__doc__)
     parser.add_argument("model", nargs="?", default="whisper")
     parser.add_argument("--protocol", choices=PROTOCOLS, default="speaker-independent-8")
     parser.add_argument("--fold", help="of which the test part is used; default: the first")

@@ -6,7 +6,6 @@ Needs requirements-dev.txt and chromium. The voice is one of the clips of CREMA-
 film of six pictures: open, speak, answer, why, map, voice; the browser's microphone plays the same clip.
 """
 
-import argparse
 import io
 import sys
 import tempfile
@@ -19,6 +18,7 @@ from PIL import Image
 
 from scripts.bench.page_times import settle
 from scripts.bench.server import browser_with_microphone, running_server
+from scripts.common.flags import command_parser
 from ser_core import paths
 from ser_core.audio import SAMPLE_RATE, load_audio
 
@@ -106,7 +106,7 @@ def _save(image: Image.Image, name: str) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_parser(__doc__)
     names = [*SCREENSHOTS, FILM]
     parser.add_argument("names", nargs="*", choices=[[], *names], metavar="NAME", help=", ".join(names))
     options = parser.parse_args(arguments)

@@ -7,7 +7,6 @@ python -m scripts.bench.shape b3d3728 --write        the same, as the table of d
 A room is a package or a module directly in ser_core/ or pages/. Imports inside functions count.
 """
 
-import argparse
 import ast
 import io
 import re
@@ -21,6 +20,7 @@ from pathlib import Path
 
 import networkx as nx
 
+from scripts.common.flags import command_parser
 from ser_core import paths
 
 PARTS = ("ser_core", "pages", "scripts")
@@ -192,7 +192,7 @@ def write_table(page: Path, table: str) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_parser(__doc__)
     parser.add_argument("commit", nargs="?", help="compare this commit with the tree")
     parser.add_argument("--write", action="store_true", help="write the table into docs/architecture.md")
     options = parser.parse_args(arguments)

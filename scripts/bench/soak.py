@@ -10,7 +10,6 @@ the recording, and of the server. Needs requirements-dev.txt for it. Exit code 1
 first part.
 """
 
-import argparse
 import base64
 import json
 import sys
@@ -24,6 +23,7 @@ import numpy as np
 import soundfile
 
 from scripts.bench.server import PATIENCE_S, browser_with_microphone, resident_bytes, running_server
+from scripts.common.flags import command_parser
 from ser_core import paths
 from ser_core.audio import SAMPLE_RATE, load_audio
 from ser_core.inference import LIVE_HOP_S
@@ -127,7 +127,7 @@ def grew_mb(rows: list[dict]) -> float:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_parser(__doc__)
     parser.add_argument("--minutes", type=float, default=60.0, help="of sound")
     parser.add_argument("--browser", type=float, metavar="MINUTES", help="in a browser instead, in real time")
     parser.add_argument("--parts", type=int, default=6)

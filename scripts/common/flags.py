@@ -149,7 +149,11 @@ def serve_parser() -> argparse.ArgumentParser:
 
 def _described(script: str) -> argparse.ArgumentParser:
     """A parser described by a script's docstring, which is read and not imported."""
-    docstring = ast.get_docstring(ast.parse((FOLDER / f"{script}.py").read_text()))
+    return command_parser(ast.get_docstring(ast.parse((FOLDER / f"{script}.py").read_text())))
+
+
+def command_parser(docstring: str | None) -> argparse.ArgumentParser:
+    """A parser whose --help shows a script's docstring as it is."""
     return argparse.ArgumentParser(description=docstring, formatter_class=argparse.RawDescriptionHelpFormatter)
 
 

@@ -19,6 +19,7 @@ from scripts.bench.benchmark.speed import (
     speech,
     training,
 )
+from scripts.common.flags import command_parser
 from scripts.common.tables import print_table
 from ser_core import paths
 from ser_core.audio import AudioError, measure_quality, speech_segments
@@ -37,7 +38,7 @@ def print_models(models: dict) -> dict:
 
 
 def benchmark_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_parser(__doc__)
     parser.add_argument("--model", default="resonet", help="the one that is looked at closely")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     parser.add_argument("--long", type=Path, metavar="FILE", help="measure only this recording")

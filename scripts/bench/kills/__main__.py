@@ -7,7 +7,6 @@ moments and started again until they are done. Exit code 1: a start was refused,
 a kill, byte for byte, or a start had less finished work than the one before.
 """
 
-import argparse
 import json
 import multiprocessing
 import random
@@ -21,6 +20,7 @@ from tqdm import tqdm
 
 from scripts.bench.kills.slow_server import served
 from scripts.bench.kills.tasks import TASKS, Task, prepare, run
+from scripts.common.flags import command_parser
 from ser_core import paths
 from ser_core.metrics import round_floats
 
@@ -85,7 +85,7 @@ def kill_task(task: Task, base: Path, n_kills: int, rng: random.Random) -> dict:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_parser(__doc__)
     parser.add_argument("--kills", type=int, default=200, help="of all tasks together")
     parser.add_argument("--seed", type=int, default=18)
     parser.add_argument("--only", choices=TASKS, action="append", help="these tasks")

@@ -8,7 +8,6 @@ takes. clients: a server and 1 to 64 clients. workers: 1 to 64, simulated from t
 --json keeps the figures of what is not measured again; --picture draws all of them and needs chromium.
 """
 
-import argparse
 import json
 import sys
 from collections.abc import Callable
@@ -19,6 +18,7 @@ from scripts.bench.scaling.clients import client_costs
 from scripts.bench.scaling.length import length_costs
 from scripts.bench.scaling.picture import write_picture
 from scripts.bench.scaling.workers import worker_costs
+from scripts.common.flags import command_parser
 from ser_core import paths
 from ser_core.metrics import round_floats
 
@@ -27,7 +27,7 @@ RESULTS = paths.RESULTS / "scaling.json"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_parser(__doc__)
     parser.add_argument("kinds", nargs="*", choices=[[], *KINDS], metavar="KIND", help="default: all")
     parser.add_argument("--most", type=int, default=100_000, help="files of names, at most")
     parser.add_argument("--json", type=Path, default=RESULTS, help="where the figures are kept")
