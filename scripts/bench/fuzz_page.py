@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from scripts.bench.server import chromium
+from scripts.bench.server import launch
 
 PATIENCE_MS = 600_000  # for one batch
 IN_BATCH = 200
@@ -28,7 +28,7 @@ def through_page(address: str, model: str, files: dict[str, bytes]) -> dict[str,
     with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
         for name, content in files.items():
             (Path(folder) / name).write_bytes(content)
-        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+        browser = launch(playwright)
         found, names = {}, list(files)
         for first in range(0, len(names), IN_BATCH):
             page = browser.new_page()

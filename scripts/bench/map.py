@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from scripts.bench.server import chromium, running_server
+from scripts.bench.server import chromium, launch, running_server
 from scripts.common.flags import command_parser
 from ser_core.interpret import Atlas, ProjectionConfig
 from ser_core.labels import EMOTIONS
@@ -74,22 +74,22 @@ def measured(browser, address: str, n: int) -> dict[str, float]:
         "map after [s]": round(drawn_s, 2),
         "whole page after [s]": round(time.perf_counter() - started, 2),
     }
-    median_ms, slow_ms = np.quantile(_dragged(page, plot), [0.5, 0.95]).round(1).tolist()
+    plot.hover()
+    plot.locator("[data-val=pan]").first.click(force=True)
+    median_ms, slow_ms = np.quantile(frames_while_dragged(page, plot, 5, 3), [0.5, 0.95]).round(1).tolist()
     page.close()
     return found | {"frame, median [ms]": median_ms, "frame, slowest of 20 [ms]": slow_ms}
 
 
-def _dragged(page, plot) -> list[float]:
-    """Milliseconds of each frame while the map is moved."""
-    plot.hover()
-    plot.locator("[data-val=pan]").first.click(force=True)
-    box = plot.bounding_box()
+def frames_while_dragged(page, element, x_step: float, y_step: float) -> list[float]:
+    """Milliseconds of each frame while the mouse drags an element from its middle, so many pixels a move."""
+    box = element.bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     page.mouse.move(x, y)
     page.mouse.down()
     page.evaluate(WATCH_FRAMES)
     for i in range(N_MOVES):
-        page.mouse.move(x + 5 * i, y + 3 * i)
+        page.mouse.move(x + x_step * i, y + y_step * i)
     page.mouse.up()
     return page.evaluate("() => { window.watching = false; return frames_ms.slice(1); }")
 
@@ -106,7 +106,7 @@ def main(arguments: list[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         for n in options.points:
             synthetic(n).save(Path(folder) / f"synthetic-{n}.npz")
-        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+        browser = launch(playwright)
         with running_server(SER_EMBEDDINGS=folder) as (address, _):
             browser.new_page().goto(address)  # what is loaded once is not the map's
             for n in options.points:

@@ -17,7 +17,7 @@ import numpy as np
 import soundfile
 
 from scripts.bench.benchmark.speed import SAMPLES, speech
-from scripts.bench.map import N_MOVES, WATCH_FRAMES
+from scripts.bench.map import frames_while_dragged
 from scripts.bench.server import browser_with_microphone, running_server
 from scripts.common.flags import command_parser
 from ser_core import paths
@@ -132,13 +132,19 @@ def all_predictions(page, url: str, folder: Path) -> float:
         path = folder / f"{sample}.wav"
         spoken = read_audio(SAMPLES / f"{sample}.ogg").waveform[: round(CLIP_S * SAMPLE_RATE)]
         soundfile.write(path, spoken, SAMPLE_RATE)
-        page.locator("input[type=file]").first.wait_for(state="attached")
-        settle(page)
-        started = time.perf_counter()
-        page.locator("input[type=file]").first.set_input_files(path)
+        started = upload(page, path)
         page.get_by_role("heading", name=path.name, exact=True).wait_for()
         settle(page)
     return time.perf_counter() - started
+
+
+def upload(page, path: Path) -> float:
+    """Gives the page a file once it has been drawn; when that was, by time.perf_counter."""
+    page.locator("input[type=file]").first.wait_for(state="attached")
+    settle(page)
+    started = time.perf_counter()
+    page.locator("input[type=file]").first.set_input_files(path)
+    return started
 
 
 def _weights_bytes(name: str) -> int:
@@ -150,10 +156,7 @@ def long_file(page, url: str, folder: Path, minutes: float) -> Iterator[float]:
     path = folder / "long.wav"
     soundfile.write(path, speech(60 * minutes), SAMPLE_RATE)
     page.goto(f"{url}/clip?view=over_time&from=Upload")
-    page.locator("input[type=file]").first.wait_for(state="attached")
-    settle(page)
-    started = time.perf_counter()
-    page.locator("input[type=file]").first.set_input_files(path)
+    started = upload(page, path)
     page.locator("img.mel").first.wait_for()
     yield time.perf_counter() - started
     page.locator("canvas.detail").first.wait_for()
@@ -169,15 +172,7 @@ def frames_a_second(page) -> float:
     """Median while the timeline on the page is dragged, zoomed in."""
     for _ in range(N_ZOOMS):
         page.get_by_role("button", name="Zoom in").click()
-    box = page.get_by_role("slider", name="Segment").bounding_box()
-    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-    page.mouse.move(x, y)
-    page.mouse.down()
-    page.evaluate(WATCH_FRAMES)
-    for i in range(N_MOVES):
-        page.mouse.move(x + 5 * i, y)
-    page.mouse.up()
-    return 1000 / float(np.median(page.evaluate("() => { window.watching = false; return frames_ms.slice(1); }")))
+    return 1000 / float(np.median(frames_while_dragged(page, page.get_by_role("slider", name="Segment"), 5, 0)))
 
 
 def new_page(browser):

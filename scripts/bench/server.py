@@ -73,11 +73,15 @@ def chromium() -> str | None:
     return next(filter(None, map(shutil.which, BROWSERS)), None)
 
 
+def launch(playwright, *flags: str):
+    """The browser, without a window."""
+    return playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox", *flags])
+
+
 def browser_with_microphone(playwright, recording: str):
     """Chromium whose microphone plays a WAV file, again and again unless its path ends in `%noloop`."""
     fake = ("--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream")
-    flags = ["--no-sandbox", *fake, f"--use-file-for-fake-audio-capture={recording}"]
-    return playwright.chromium.launch(executable_path=chromium(), args=flags)
+    return launch(playwright, *fake, f"--use-file-for-fake-audio-capture={recording}")
 
 
 def post_sound(connection: HTTPConnection, sound: bytes, path: str = API_PATH + "/predict") -> tuple[int, float, bytes]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from scripts.bench.server import chromium
+from scripts.bench.server import launch
 from ser_core.plots import CostPanel, cost_lines
 
 PLOT = ".js-plotly-plot"
@@ -15,7 +15,7 @@ def write_picture(found: dict[str, list[dict]], path: Path) -> None:
 
     figure = cost_lines([panel for panel in panels(found) if all(x for x, _ in panel.lines.values())])
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+        browser = launch(playwright)
         page = browser.new_page(viewport={"width": figure.layout.width, "height": figure.layout.height})
         page.set_content(figure.to_html(include_plotlyjs=True, config={"displayModeBar": False}))
         page.locator(PLOT).screenshot(path=path)
