@@ -8,7 +8,7 @@ from torch.nn import functional as F
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from ser_core.models.base import ModelConfig, SpectrogramModel, unpadded_lengths
-from ser_core.models.zoo.layers import MaskedConv, column_mask, dense_layers, halve_lengths, mean_over_clip
+from ser_core.models.zoo.layers import MaskedConv, column_mask, dense_layers, halve_lengths, last_layer, mean_over_clip
 from ser_core.models.zoo.reduced import use_float32
 
 
@@ -38,7 +38,7 @@ class CNN(SpectrogramModel):
         if config.lstm_units:
             self.lstm = nn.LSTM(config.channels[-1], config.lstm_units, batch_first=True)
         self.embedding = dense_layers((config.lstm_units or config.channels[-1], config.embedding_dim), config.dropout)
-        self.head = nn.Sequential(nn.Dropout(config.dropout), nn.Linear(config.embedding_dim, len(config.labels)))
+        self.head = last_layer(config.embedding_dim, len(config.labels), config.dropout)
 
     def encode(self, features: Tensor, n_frames: Tensor | None = None) -> Tensor:
         """See SERModel; the LSTM's state after each clip's own last frame, or the mean over its frames."""

@@ -112,6 +112,11 @@ def dense_layers(sizes: tuple[int, ...], dropout: float) -> nn.Sequential:
     return nn.Sequential(*layers[:-1])
 
 
+def last_layer(n_in: int, n_classes: int, dropout: float) -> nn.Sequential:
+    """From embeddings to logits."""
+    return nn.Sequential(nn.Dropout(dropout), nn.Linear(n_in, n_classes))
+
+
 def load_backbone(model: nn.Module, path: str, excluded_prefixes: tuple[str, ...]) -> None:
     """Loads every weight of a model from a safetensors file, except names that start with `excluded_prefixes`.
 

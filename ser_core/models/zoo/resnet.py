@@ -3,32 +3,23 @@
 The names of the weights are those of the `resnetv2_101` ImageNet files of the timm library, which give start weights.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ser_core.audio import FrontendConfig
-from ser_core.models.base import ModelConfig, unpadded_lengths
-from ser_core.models.zoo.layers import column_mask, dense_layers, halve_lengths, mean_over_clip
-from ser_core.models.zoo.vgg import IMAGE_NETWORK_FRONTEND, ImageNetwork, to_three_channels
+from ser_core.models.base import unpadded_lengths
+from ser_core.models.zoo.layers import column_mask, dense_layers, halve_lengths, last_layer, mean_over_clip
+from ser_core.models.zoo.vgg import ImageNetwork, ImageNetworkConfig, to_three_channels
 
 
 @dataclass(frozen=True)
-class ResNetConfig(ModelConfig):
+class ResNetConfig(ImageNetworkConfig):
     """Stages of bottleneck blocks; each stage after the first halves bands and frames."""
 
-    window_s: float = 3.0
-    frontend: FrontendConfig = field(default_factory=lambda: IMAGE_NETWORK_FRONTEND)
     n_blocks: tuple[int, ...] = (3, 4, 23, 3)
     channels: tuple[int, ...] = (256, 512, 1024, 2048)
     stem_channels: int = 64
-    dense: tuple[int, ...] = (512, 512, 256)
-    dropout: float = 0.2
-
-    @property
-    def embedding_dim(self) -> int:
-        return self.dense[-1]
 
 
 class ProjectionShortcut(nn.Module):
@@ -101,7 +92,7 @@ class ResNet(ImageNetwork):
         )
         self.norm = nn.BatchNorm2d(config.channels[-1])
         self.embedding = dense_layers((config.channels[-1], *config.dense), config.dropout)
-        self.head = nn.Sequential(nn.Dropout(config.dropout), nn.Linear(config.dense[-1], len(config.labels)))
+        self.head = last_layer(config.embedding_dim, len(config.labels), config.dropout)
 
     def encode(self, features: Tensor, n_frames: Tensor | None = None) -> Tensor:
         """See SERModel; the mean over the clip's own cells, then the dense layers."""

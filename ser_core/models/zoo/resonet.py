@@ -18,7 +18,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from ser_core.audio import frame_mask
 from ser_core.models.base import ModelConfig, SpectrogramModel, Weight
 from ser_core.models.errors import first_line
-from ser_core.models.zoo.layers import MaskedConv, column_mask
+from ser_core.models.zoo.layers import MaskedConv, column_mask, last_layer
 from ser_core.models.zoo.reduced import use_float32
 
 
@@ -99,7 +99,7 @@ class ResoNet(SpectrogramModel):
         self.embedding = nn.Sequential(
             nn.Linear(2 * width, config.embedding_dim), nn.BatchNorm1d(config.embedding_dim), nn.ReLU()
         )
-        self.head = nn.Sequential(nn.Dropout(config.dropout), nn.Linear(config.embedding_dim, len(config.labels)))
+        self.head = last_layer(config.embedding_dim, len(config.labels), config.dropout)
 
     @classmethod
     def from_pretrained_weights(cls, config: ResoNetConfig, start: str) -> "ResoNet":  # type: ignore[override]  # own config

@@ -12,26 +12,39 @@ from torch import Tensor, nn
 
 from ser_core.audio import FrontendConfig
 from ser_core.models.base import ModelConfig, SpectrogramModel, unpadded_lengths
-from ser_core.models.zoo.layers import column_mask, dense_layers, halve_lengths, load_backbone, mean_over_clip
+from ser_core.models.zoo.layers import (
+    column_mask,
+    dense_layers,
+    halve_lengths,
+    last_layer,
+    load_backbone,
+    mean_over_clip,
+)
 
 IMAGE_NETWORK_FRONTEND = FrontendConfig(n_fft=1024, win_length=1024, hop_length=768, n_mels=64)
 """Three seconds as an image of 64 bands and 63 frames."""
 
 
 @dataclass(frozen=True)
-class VGGConfig(ModelConfig):
-    """Blocks of convolutions of 3 x 3, each block followed by a pooling of 2 x 2; then dense layers."""
+class ImageNetworkConfig(ModelConfig):
+    """What networks for images share: their input, and the dense layers after the convolutions."""
 
     window_s: float = 3.0
     frontend: FrontendConfig = field(default_factory=lambda: IMAGE_NETWORK_FRONTEND)
-    n_convolutions: tuple[int, ...] = (2, 2, 3, 3, 3)
-    channels: tuple[int, ...] = (64, 128, 256, 512, 512)
     dense: tuple[int, ...] = (512, 512, 256)
     dropout: float = 0.2
 
     @property
     def embedding_dim(self) -> int:
         return self.dense[-1]
+
+
+@dataclass(frozen=True)
+class VGGConfig(ImageNetworkConfig):
+    """Blocks of convolutions of 3 x 3, each block followed by a pooling of 2 x 2."""
+
+    n_convolutions: tuple[int, ...] = (2, 2, 3, 3, 3)
+    channels: tuple[int, ...] = (64, 128, 256, 512, 512)
 
 
 class ImageNetwork(SpectrogramModel):
@@ -54,7 +67,7 @@ class VGG(ImageNetwork):
         super().__init__(config)
         self.features = nn.ModuleList(_convolution_layers(config))
         self.embedding = dense_layers((config.channels[-1], *config.dense), config.dropout)
-        self.head = nn.Sequential(nn.Dropout(config.dropout), nn.Linear(config.dense[-1], len(config.labels)))
+        self.head = last_layer(config.embedding_dim, len(config.labels), config.dropout)
 
     def encode(self, features: Tensor, n_frames: Tensor | None = None) -> Tensor:
         """See SERModel; the mean over the clip's own cells, then the dense layers."""
