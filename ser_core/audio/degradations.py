@@ -16,7 +16,7 @@ from ser_core.audio.vocoder import change_pitch
 
 GSM_RATE = 8000  # Hz
 CODEC_FRAME_SAMPLES = 320  # passed to an encoder at once
-PHONE_BAND_HZ = (300.0, 3400.0)
+PHONE_BAND_HZ = (300.0, 3400.0)  # of a telephone line
 GAIN_CONTROL_RMS, MAX_GAIN_CONTROL_GAIN = 0.1, 10.0  # -20 dBFS; at most 20 dB up or down
 GAIN_CONTROL_TIME_CONSTANT_S = 0.3
 
@@ -115,10 +115,6 @@ def limit_band(lowest_hz: float, highest_hz: float) -> Degradation:
     """Band-pass filter (Butterworth, order 8)."""
     edges = signal.butter(8, (lowest_hz, highest_hz), "bandpass", fs=SAMPLE_RATE, output="sos")
     return lambda waveform, rng: _limit_peak(signal.sosfilt(edges, waveform))
-
-
-limit_to_phone_band = limit_band(*PHONE_BAND_HZ)
-"""Band-pass filter of a telephone line, 300 to 3400 Hz."""
 
 
 def change_speed(rate: float) -> Degradation:
