@@ -17,18 +17,15 @@ from ser_core.audio.decoding.stream import AudioError
 from ser_core.audio.isolation.child import CHECK_INTERVAL_S, DecoderJob, DecoderProcess
 
 MAX_POOL_MEMORY_BYTES = 2_000_000_000  # of all children at once
+MAX_IDLE = 2  # children that are kept for the next files
 
 
 class DecoderPool:
     """Children, started when they are needed. Thread-safe; a fork begins with an empty pool."""
 
-    def __init__(self, max_memory_bytes: int = MAX_POOL_MEMORY_BYTES, max_idle: int = 2):
-        """
-        Args:
-            max_memory_bytes: of all limits of running jobs; a job above it runs alone.
-            max_idle: children that are kept for the next files.
-        """
-        self._max_memory_bytes, self._max_idle = max_memory_bytes, max_idle
+    def __init__(self, max_memory_bytes: int = MAX_POOL_MEMORY_BYTES):
+        """max_memory_bytes: of all limits of running jobs; a job above it runs alone."""
+        self._max_memory_bytes, self._max_idle = max_memory_bytes, MAX_IDLE
         self._idle: list[DecoderProcess] = []
         self._running: set[DecoderProcess] = set()
         self._n_jobs_at_least = 1
