@@ -66,7 +66,7 @@ def _unseen(model: str) -> dict[str, float]:
         return {}
     if not metrics or metrics.get("protocol") in SPEAKER_OVERLAP:
         return {}
-    return {corpus: scores["uar"] for corpus, scores in metrics["corpora"].items() if is_speech(corpus)}
+    return _speech_uars(metrics["corpora"])
 
 
 def _left_out(model: str) -> dict[str, float]:
@@ -74,7 +74,7 @@ def _left_out(model: str) -> dict[str, float]:
         corpora = json.loads((paths.RESULTS / f"left-out-{model}.json").read_text())["corpora"]
     except (OSError, ValueError, KeyError):
         return _left_out_folds(model)
-    return {corpus: scores["uar"] for corpus, scores in corpora.items() if is_speech(corpus)}
+    return _speech_uars(corpora)
 
 
 def _left_out_folds(model: str) -> dict[str, float]:
@@ -83,9 +83,12 @@ def _left_out_folds(model: str) -> dict[str, float]:
     for fold in protocol_folds(LEFT_OUT_PROTOCOL):
         path = result_path(split_name(LEFT_OUT_PROTOCOL, fold), model)
         if path.is_file():
-            corpora = load_result(path).metrics["corpora"]
-            found |= {corpus: scores["uar"] for corpus, scores in corpora.items() if is_speech(corpus)}
+            found |= _speech_uars(load_result(path).metrics["corpora"])
     return found
+
+
+def _speech_uars(corpora: dict[str, dict]) -> dict[str, float]:
+    return {corpus: scores["uar"] for corpus, scores in corpora.items() if is_speech(corpus)}
 
 
 def _mean(values: dict[str, float]) -> float | None:
