@@ -76,7 +76,7 @@ def summarise_folds(results: Sequence[EvaluationResult]) -> CrossValidationResul
     joined = concatenate_predictions([r.predictions for r in results])
     together = compute_metrics(joined)
     calibrated = all(protocol_split(r.protocol, r.fold).dev for r in results)
-    confidence = _confidence(joined if calibrated else _as_shipped(results), together.pooled_corpora)
+    confidence = _confidence(joined if calibrated else _as_shipped(joined, results[0].model), together.pooled_corpora)
     return CrossValidationResult(
         model=results[0].model,
         protocol=results[0].protocol,
@@ -102,16 +102,15 @@ def _measured_folds(results: Sequence[EvaluationResult]) -> tuple[str, ...]:
     return measured
 
 
-def _as_shipped(results: Sequence[EvaluationResult]) -> PredictionTable | None:
+def _as_shipped(joined: PredictionTable, model: str) -> PredictionTable | None:
     """Predictions with temperature and threshold of the shipped checkpoint of that name; None without one.
 
     A protocol without a development part leaves its models uncalibrated: they answer every clip.
     """
-    config = paths.CHECKPOINTS / results[0].model / CONFIG_FILE
+    config = paths.CHECKPOINTS / model / CONFIG_FILE
     if not config.is_file():
         return None
     calibration = Calibration(**json.loads(config.read_text())["calibration"])
-    joined = concatenate_predictions([r.predictions for r in results])
     logits = np.log(np.maximum(joined.uncalibrated, PROBABILITY_FLOOR))
     probabilities = softmax(logits / calibration.temperature, axis=-1)
     unsure = joined.abstained | (probabilities.max(1) < calibration.min_confidence)
