@@ -65,7 +65,6 @@ from ser_core.evaluation import (
     speaker_references,
 )
 from ser_core.inference import Reference, SpeakerReferenceError
-from ser_core.labels import EMOTIONS
 from ser_core.models import (
     CheckpointError,
     SERModel,
@@ -121,7 +120,7 @@ def new_tasks(options: argparse.Namespace) -> list[EvaluationTask]:
 
 def read_votes(utterances: Sequence[Utterance]) -> ListenerVotes | None:
     """The listeners' votes; a missing file is reported if some clips have votes."""
-    found = read_listener_votes(corpora_root(), EMOTIONS)
+    found = read_listener_votes(corpora_root())
     if found is None and any(utterance.corpus == "crema_d" for utterance in utterances):
         print("crema_d/voice_votes.csv is not in the corpora folder: no figure against the listeners' votes.")
     return found

@@ -73,7 +73,7 @@ def recompute() -> None:
         ResultError: a damaged file.
     """
     try:
-        votes = read_listener_votes(corpora_root(), EMOTIONS)
+        votes = read_listener_votes(corpora_root())
     except CorpusError:
         votes = None
     if votes:

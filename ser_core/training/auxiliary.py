@@ -15,7 +15,6 @@ from torch.nn import functional as F
 
 from ser_core.audio import SAMPLE_RATE
 from ser_core.data import AudioStore, read_listener_votes
-from ser_core.labels import EMOTIONS
 from ser_core.models import EgemapsConfig, check_egemaps_installed
 from ser_core.training.classifiers import cached_functionals
 from ser_core.training.config import TrainConfig, TrainingError, TrainingExample
@@ -113,7 +112,7 @@ def votes_task(train: Sequence[TrainingExample], corpora: Path) -> AuxiliaryTask
     Raises:
         TrainingError: the file of the votes is missing, or it has no votes for any of the clips.
     """
-    votes = read_listener_votes(corpora, EMOTIONS)
+    votes = read_listener_votes(corpora)
     if votes is None:
         raise TrainingError("The auxiliary task of votes needs crema_d/voice_votes.csv in the corpora folder.")
     known = {clip.id: votes[clip.id] for clip in train if clip.id in votes}

@@ -221,7 +221,7 @@ def voted(tmp_path) -> Path:
 
 
 def test_votes_are_shares_in_the_order_of_the_labels(voted):
-    found = read_listener_votes(voted, EMOTIONS)
+    found = read_listener_votes(voted)
     assert set(found) == {"crema_d/A", "crema_d/B"}  # nobody voted for C
     np.testing.assert_allclose(found["crema_d/A"], [0.25, 0, 0, 0, 0.75, 0, 0, 0])
 
@@ -229,9 +229,7 @@ def test_votes_are_shares_in_the_order_of_the_labels(voted):
 def test_the_answers_against_the_votes(voted):
     given = predictions(("crema_d", "1001", "angry", "angry"), ("crema_d", "1001", "sad", "neutral"), *MIXED)
     named = tuple(replace(u, id=f"crema_d/{'AB'[i]}") for i, u in enumerate(given.utterances[:2]))
-    found = compute_metrics(
-        replace(given, utterances=named + given.utterances[2:]), read_listener_votes(voted, EMOTIONS)
-    ).votes
+    found = compute_metrics(replace(given, utterances=named + given.utterances[2:]), read_listener_votes(voted)).votes
     assert found.n_clips == 2
     first = -(0.75 * np.log(0.72) + 0.25 * np.log(0.04))
     assert found.nll == pytest.approx((first - np.log(0.72)) / 2)
@@ -239,10 +237,10 @@ def test_the_answers_against_the_votes(voted):
 
 
 def test_without_votes_there_is_no_figure_against_them(voted, tmp_path):
-    assert read_listener_votes(tmp_path / "elsewhere", EMOTIONS) is None
+    assert read_listener_votes(tmp_path / "elsewhere") is None
     assert (
         compute_metrics(predictions(*MIXED)).votes is None
-        and compute_metrics(predictions(*MIXED), read_listener_votes(voted, EMOTIONS)).votes is None
+        and compute_metrics(predictions(*MIXED), read_listener_votes(voted)).votes is None
     )
 
 
@@ -252,12 +250,12 @@ def test_without_votes_there_is_no_figure_against_them(voted, tmp_path):
 def test_a_damaged_file_of_votes_is_refused(voted, content):
     (voted / "crema_d" / "voice_votes.csv").write_bytes(content)
     with pytest.raises(CorpusError, match="voice_votes"):
-        read_listener_votes(voted, EMOTIONS)
+        read_listener_votes(voted)
 
 
 @pytest.mark.corpora
 def test_the_entropy_floor_of_all_votes_is_the_published_one():
-    found = read_listener_votes(corpora_root(), EMOTIONS)
+    found = read_listener_votes(corpora_root())
     assert len(found) == 7442 and entropy(np.stack(list(found.values()))) == pytest.approx(0.829, abs=5e-4)
 
 

@@ -123,7 +123,7 @@ def recordings() -> tuple[Utterance, ...]:
 def _votes() -> ListenerVotes:
     """Listeners' votes, where the corpora have them."""
     try:
-        return read_listener_votes(corpora_root(), EMOTIONS) or {}
+        return read_listener_votes(corpora_root()) or {}
     except CorpusError:
         return {}
 
