@@ -1,7 +1,6 @@
 """From waveform to prediction: the one path of the app, the command line and the evaluation."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from ser_core.audio import (
 )
 from ser_core.inference.forward import WindowOutputs, calibrated_probabilities, run_windows
 from ser_core.inference.prediction.abstention import abstain_reason, familiarity
-from ser_core.inference.prediction.trajectory import build_trajectory, of_others, run_recording, window_bounds
+from ser_core.inference.prediction.trajectory import build_trajectory, run_recording, window_bounds
 from ser_core.inference.reference import Reference, reference_fields
 from ser_core.inference.results import (
     MIN_SPEECH_TO_PREDICT_S,
@@ -99,10 +98,8 @@ def predict_with_outputs(
     """predict_with_windows, and the outputs of the windows."""
     check_waveform(waveform)
     speech = speech_segments(waveform) if speech is None else speech
-    outputs, trajectory, others = run_recording(model, waveform, None, None, speech, progress, reference)
-    duration_s = len(waveform) / SAMPLE_RATE
-    prediction = _aggregate_windows(model, duration_s, speech, outputs, trajectory, others)
-    return _with_lost_reference(prediction, reference, others), trajectory, outputs
+    outputs, trajectory, used = run_recording(model, waveform, None, None, speech, progress, reference)
+    return _aggregate_windows(model, waveform, speech, outputs, trajectory, reference, used), trajectory, outputs
 
 
 def predict_batch(
@@ -134,45 +131,40 @@ def predict_batch(
     outputs = run_windows(model, windows, reference=reference).split([len(starts) for starts, _ in bounds])
     predictions = []
     for waveform, segments, own_bounds, all_outputs in zip(waveforms, speech, bounds, outputs, strict=True):
-        own, others = of_others(model, waveform, all_outputs, own_bounds, segments, reference)
-        trajectory = build_trajectory(model, *own_bounds, window_s, hop_s, segments, own.logits, others)
-        duration_s = len(waveform) / SAMPLE_RATE
-        prediction = _aggregate_windows(model, duration_s, segments, own, trajectory, others)
-        predictions.append(_with_lost_reference(prediction, reference, others))
+        own, trajectory, used = build_trajectory(
+            model, waveform, all_outputs, own_bounds, window_s, hop_s, segments, reference
+        )
+        predictions.append(_aggregate_windows(model, waveform, segments, own, trajectory, reference, used))
     return predictions
-
-
-def _with_lost_reference(prediction: Prediction, given: Reference | None, used: Reference | None) -> Prediction:
-    """The prediction, which says so where a reference was given that has no other clip."""
-    return replace(prediction, reference_note=NO_OTHER_CLIP_NOTE) if given and not used else prediction
 
 
 def _aggregate_windows(
     model: SERModel,
-    duration_s: float,
+    waveform: np.ndarray,
     speech: SpeechSegments,
     outputs: WindowOutputs,
     trajectory: Trajectory,
-    reference: Reference | None,
+    given: Reference | None,
+    used: Reference | None,
 ) -> Prediction:
-    """The prediction for a recording from the outputs of its windows."""
+    """The prediction for a recording from the outputs of its windows, relative to what is used of the reference."""
     probabilities, novelty = _pool_windows(model, outputs, trajectory.speech_s)
     answer = answer_fields(dict(zip(model.config.labels, probabilities.tolist(), strict=True)))
     speech_s = sum((end_s - start_s for start_s, end_s in speech), start=0.0)
-    reason = abstain_reason(model, answer["confidence"], speech_s, novelty, reference is not None)
+    reason = abstain_reason(model, answer["confidence"], speech_s, novelty, used is not None)
     return Prediction(
         model=model.name,
         version=model.version,
         abstain=bool(reason),
         reason=reason,
-        duration_s=duration_s,
+        duration_s=len(waveform) / SAMPLE_RATE,
         speech_s=speech_s,
         start_s=float(trajectory.start_s[0]),
         end_s=float(trajectory.end_s[-1]),
         novelty=novelty,
-        reference_note=_reference_note(reference, outputs.embeddings, trajectory.speech_s),
+        reference_note=_reference_note(given, used, outputs.embeddings, trajectory.speech_s),
         **answer,
-        **reference_fields(reference),
+        **reference_fields(used),
         **(_fields_of_speech(model, probabilities, novelty) if speech_s >= MIN_SPEECH_TO_PREDICT_S else {}),
     )
 
@@ -183,16 +175,18 @@ def _fields_of_speech(model: SERModel, probabilities: np.ndarray, novelty: float
     return {"familiarity": familiarity(model, novelty), "arousal": arousal, "valence": valence}
 
 
-def _reference_note(reference: Reference | None, embeddings: np.ndarray, speech_s: np.ndarray) -> str:
+def _reference_note(
+    given: Reference | None, used: Reference | None, embeddings: np.ndarray, speech_s: np.ndarray
+) -> str:
     """What is doubtful about the reference of a recording, from its windows.
 
     Args:
         embeddings: shape = (n_windows, embedding_dim).
         speech_s: seconds of speech, shape = (n_windows,).
     """
-    if reference is None:
-        return ""
-    return reference.note_for(np.average(embeddings, axis=0, weights=speech_s)) if speech_s.any() else reference.note
+    if used is None:
+        return NO_OTHER_CLIP_NOTE if given else ""
+    return used.note_for(np.average(embeddings, axis=0, weights=speech_s)) if speech_s.any() else used.note
 
 
 def _pool_windows(model: SERModel, outputs: WindowOutputs, speech_s: np.ndarray) -> tuple[np.ndarray, float | None]:

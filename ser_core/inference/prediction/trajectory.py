@@ -30,7 +30,7 @@ def run_recording(
     progress: Progress,
     reference: Reference | None,
 ) -> tuple[WindowOutputs, Trajectory, Reference | None]:
-    """The outputs of a recording's windows, the trajectory they make, and what they are relative to, see of_others.
+    """The outputs of a recording's windows, the trajectory they make, and what they are relative to, see _of_others.
 
     Raises:
         ValueError: see predict_windows.
@@ -42,13 +42,39 @@ def run_recording(
             f"window_s = {window_s:g}, hop_s = {hop_s:g}: choose a hop of a sample or more, and no longer than the "
             "window, or samples would be left out."
         )
-    starts, ends = window_bounds(waveform, window_s, hop_s, speech)
-    outputs = run_windows(model, [waveform[a:b] for a, b in zip(starts, ends, strict=True)], progress, reference)
-    outputs, others = of_others(model, waveform, outputs, (starts, ends), speech, reference)
-    return outputs, build_trajectory(model, starts, ends, window_s, hop_s, speech, outputs.logits, others), others
+    bounds = window_bounds(waveform, window_s, hop_s, speech)
+    outputs = run_windows(model, [waveform[a:b] for a, b in zip(*bounds, strict=True)], progress, reference)
+    return build_trajectory(model, waveform, outputs, bounds, window_s, hop_s, speech, reference)
 
 
-def of_others(
+def build_trajectory(
+    model: SERModel,
+    waveform: np.ndarray,
+    outputs: WindowOutputs,
+    bounds: tuple[np.ndarray, np.ndarray],
+    window_s: float,
+    hop_s: float,
+    speech: SpeechSegments,
+    reference: Reference | None,
+) -> tuple[WindowOutputs, Trajectory, Reference | None]:
+    """The trajectory of windows with these outputs and bounds; with the outputs and reference that _of_others gives."""
+    outputs, others = _of_others(model, waveform, outputs, bounds, speech, reference)
+    start_s, end_s = (edges / SAMPLE_RATE for edges in bounds)
+    trajectory = Trajectory(
+        model=model.name,
+        labels=model.config.labels,
+        start_s=start_s,
+        end_s=end_s,
+        probabilities=calibrated_probabilities(model, outputs.logits),
+        speech_s=speech_overlap_s(speech, start_s, end_s),
+        window_s=window_s,
+        hop_s=hop_s,
+        **reference_fields(others),
+    )
+    return outputs, trajectory, others
+
+
+def _of_others(
     model: SERModel,
     waveform: np.ndarray,
     outputs: WindowOutputs,
@@ -116,28 +142,3 @@ def window_bounds(
     first, last = analysed_bounds(waveform, speech)
     starts = first + window_starts(last - first, window, hop)
     return starts, np.minimum(starts + window, last)
-
-
-def build_trajectory(
-    model: SERModel,
-    starts: np.ndarray,
-    ends: np.ndarray,
-    window_s: float,
-    hop_s: float,
-    speech: SpeechSegments,
-    logits: np.ndarray,
-    reference: Reference | None,
-) -> Trajectory:
-    """The trajectory of windows with given bounds in samples, (n_windows,), and logits (n_windows, n_classes)."""
-    start_s, end_s = starts / SAMPLE_RATE, ends / SAMPLE_RATE
-    return Trajectory(
-        model=model.name,
-        labels=model.config.labels,
-        start_s=start_s,
-        end_s=end_s,
-        probabilities=calibrated_probabilities(model, logits),
-        speech_s=speech_overlap_s(speech, start_s, end_s),
-        window_s=window_s,
-        hop_s=hop_s,
-        **reference_fields(reference),
-    )
