@@ -4,7 +4,7 @@ import json
 
 import streamlit as st
 
-from pages.enrol.state import SENTENCES, reading_state
+from pages.enrol.state import reading_state
 from pages.ui.clip import CLIP_PAGE
 from pages.ui.clip_input import FORMATS
 from pages.ui.components.recorder import recorder
@@ -15,6 +15,7 @@ from pages.ui.session import SessionClip, erase, input_key, received, session
 from pages.ui.text import plain
 from pages.ui.voice import clips
 from pages.ui.voice.personal import voice_reference
+from pages.ui.voice.sentences import SENTENCES
 from pages.ui.voice.switch import draw_switch
 from ser_core.audio import SAMPLE_RATE
 from ser_core.evaluation import describe_enrolment, describe_plain_reading

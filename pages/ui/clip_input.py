@@ -15,6 +15,7 @@ from pages.ui.results import evaluated_at, utterances
 from pages.ui.samples import SAMPLES, Voice, sample_list, voices
 from pages.ui.session import UploadedSource, input_key, session
 from pages.ui.text import plain
+from pages.ui.voice.sentences import SENTENCES
 from ser_core.audio import AUDIO_SUFFIXES
 from ser_core.data import (
     CORPUS_NAMES,
@@ -31,13 +32,7 @@ from ser_core.models import CheckpointError, available_models, read_metrics
 WAYS = ("Record", "Upload", "Samples")  # an address may name one: /record_and_analyse?from=Upload
 FORMATS = [suffix.removeprefix(".") for suffix in AUDIO_SUFFIXES]
 MAX_RECORDING_S = 60
-SENTENCES = (
-    "The parcel is still on the table in the hall.",
-    "They will be here in about ten minutes.",
-    "I have never seen that colour on a house.",
-    "You left the window open last night.",
-    "It is the third door on the left.",
-)
+N_SENTENCES = 5  # that are shown
 
 
 def choose_clip() -> None:
@@ -57,7 +52,7 @@ def _record() -> None:
     recorder(key=input_key("raw"), max_s=MAX_RECORDING_S, on_clip=take_recording)
     st.caption("Unprocessed microphone signal: echo cancellation, noise suppression and gain control are off.")
     with st.expander("Sentences to read"):
-        st.markdown("\n".join(f"- {sentence}" for sentence in SENTENCES))
+        st.markdown("\n".join(f"- {sentence}" for sentence, _ in SENTENCES[:N_SENTENCES]))
         st.caption("Neutral sentences: read each in an emotion of your choice.")
     with st.expander("The browser's own recorder"):
         st.caption("For browsers that cannot disable their processing. It changes loudness and timbre.")

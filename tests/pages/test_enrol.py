@@ -16,6 +16,7 @@ from pages.enrol.comparison import _rows, describe_gain
 from pages.ui.voice import clips, personal
 from pages.ui.voice.clips import EnrolmentState
 from pages.ui.voice.personal import voice_reference
+from pages.ui.voice.sentences import SENTENCES
 from pages.workspace.voice import second
 from ser_core.audio import load_audio
 from ser_core.inference import EnrolmentGain
@@ -56,9 +57,9 @@ def add_clips(page: AppTest, *labels: str) -> AppTest:
 
 def test_sentences_are_read_one_after_the_other(page, monkeypatch):
     shown = page.header[0].value
-    assert state.SENTENCES[0][0] in shown and len(state.SENTENCES) == 10
+    assert SENTENCES[0][0] in shown and len(SENTENCES) == 10
     page.button(key="skip").click().run()
-    assert state.SENTENCES[1][0] in page.header[0].value
+    assert SENTENCES[1][0] in page.header[0].value
     page.button(key="back").click().run()
     assert page.header[0].value == shown and not page.exception
 
@@ -70,10 +71,7 @@ def test_a_recording_counts_with_the_emotion_it_was_read_in(page, monkeypatch):
     now.page(state.ReadingState).position = 3
     view._read(SPEECH, ())
     (clip_id,) = now.voice_clips
-    assert (
-        now.page(EnrolmentState).labels == {clip_id: state.SENTENCES[3][1]}
-        and now.page(state.ReadingState).position == 4
-    )
+    assert now.page(EnrolmentState).labels == {clip_id: SENTENCES[3][1]} and now.page(state.ReadingState).position == 4
     view._read(wav(np.zeros(16_000)), ())
     assert len(now.voice_clips) == 1 and now.page(state.ReadingState).position == 4  # without speech: once more
     page.run()
@@ -163,7 +161,7 @@ def test_uploaded_clips_make_a_voice_that_is_ready_with_its_switch_first(page):
     page.button(key="read-too").click().run()
     page.button(key="skip").click().run()
     page.button(key="back").click().run()
-    assert not page.exception and state.SENTENCES[0][0] in page.header[0].value  # who reads goes on reading
+    assert not page.exception and SENTENCES[0][0] in page.header[0].value  # who reads goes on reading
 
 
 def test_one_switch_for_the_voice_which_can_be_removed(page):
