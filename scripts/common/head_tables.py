@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from scripts.result_blocks.text import points
 from ser_core.data import SPEECH_CORPORA, corpus_name
 from ser_core.evaluation import (
     COLLECTION_CLIPS,
@@ -32,8 +33,8 @@ def _scores(corpus: str, report: dict) -> dict[str, str]:
     """UAR over the common emotions, alone and with references."""
     return {
         "corpus": corpus_name(corpus),
-        "all emotions": percent(report["uar"]),
-        "common, alone": percent(report["uar_common"]),
+        "all emotions": points(report["uar"]),
+        "common, alone": points(report["uar_common"]),
         **{"1 clip" if n == 1 else f"{n} clips": _enrolled(report, str(n)) for n in N_REFERENCE_CLIPS},
         f"{COLLECTION_CLIPS} of any speaker": _enrolled(report, "collection"),
     }
@@ -55,8 +56,8 @@ def _doubt(corpus: str, report: dict) -> dict[str, str]:
     pairs = (report, report["enrolled"][ENROLLED_CLIPS])
     return {
         "alone, with 10 clips:": corpus_name(corpus),
-        "answered": ", ".join(percent(part["coverage"]) for part in pairs),
-        "of these right": ", ".join(percent(part["accuracy_answered"]) for part in pairs),
+        "answered": ", ".join(points(part["coverage"]) for part in pairs),
+        "of these right": ", ".join(points(part["accuracy_answered"]) for part in pairs),
         "ECE": ", ".join(f"{part['ece']:.3f}" for part in pairs),
         "AUROC right/wrong": ", ".join(f"{part['auroc_correct']:.2f}" for part in pairs),
         **({"AUROC unlike training": f"{report[UNLIKE]:.2f}"} if UNLIKE in report else {}),
@@ -64,17 +65,13 @@ def _doubt(corpus: str, report: dict) -> dict[str, str]:
 
 
 def _enrolled(report: dict, reference: str) -> str:
-    return percent(report["enrolled"][reference]["uar_common"]) if reference in report["enrolled"] else "-"
+    return points(report["enrolled"][reference]["uar_common"]) if reference in report["enrolled"] else "-"
 
 
 def mean_rows(by_corpus: dict[str, dict]) -> list[tuple[str, dict]]:
     """The means over the English corpora and over all."""
     english = [report for corpus, report in by_corpus.items() if corpus in SPEECH_CORPORA]
     return [("mean of the English ones", mean_report(english)), ("mean of all", mean_report(list(by_corpus.values())))]
-
-
-def percent(value: float) -> str:
-    return f"{100 * value:.1f}"
 
 
 def recorded_tables(folder: Path, protocol: str) -> str:
@@ -102,7 +99,7 @@ def left_out_summary(folder: Path) -> str:
 def _summary_row(means: Sequence[dict]) -> list[str]:
     names = (ENROLLED_CLIPS, "neutral_labelled", "collection")
     return [
-        cell for mean in means for cell in (percent(mean["uar_common"]), *(_enrolled(mean, name) for name in names))
+        cell for mean in means for cell in (points(mean["uar_common"]), *(_enrolled(mean, name) for name in names))
     ]
 
 
