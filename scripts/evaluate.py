@@ -197,26 +197,36 @@ def run_folders(options: argparse.Namespace) -> bool:
     if len(failed) == len(utterances):
         raise AudioError("No recording of --folder can be read: repair the files, or give another folder.")
     for name, model, predictions in zip(names, models, tables, strict=True):
-        metrics = compute_metrics(predictions)
         print(f"\n{name}")
-        if options.together:
-            print_references(references[model], metrics.corpora)
-        if options.by_speaker:
-            print_speakers(references[model], (utterance.speaker for utterance in predictions.utterances))
-        print_metrics(metrics)
-        print_recalls(metrics)
-        if known := trained_on(name, predictions.utterances):
-            corpora = ", ".join(sorted({u.corpus for u in known}))
-            print(f"LEAK: it was trained on {len(known)} of these recordings ({corpora}); this is not a valid result.")
-        if named := named_as_trained_on(name, predictions.utterances):
-            corpora = ", ".join(sorted({CORPUS_NAMES[u.corpus] for u in named}))
-            print(
-                f"LEAK? {len(named)} of these recordings have the name and emotion of clips that it was trained on "
-                f"({corpora}). If they are those clips, this is not a valid result: leave them out."
-            )
+        print_own_result(predictions, references[model], options)
+        print_leaks(name, predictions.utterances)
     if options.predictions:
         save_predictions(options.predictions, dict(zip(names, tables, strict=True)))
     return not failed
+
+
+def print_own_result(predictions: PredictionTable, references: OwnReferences, options: argparse.Namespace) -> None:
+    """Metrics of a model on recordings of one's own, and what its predictions are relative to."""
+    metrics = compute_metrics(predictions)
+    if options.together:
+        print_references(references, metrics.corpora)
+    if options.by_speaker:
+        print_speakers(references, (utterance.speaker for utterance in predictions.utterances))
+    print_metrics(metrics)
+    print_recalls(metrics)
+
+
+def print_leaks(checkpoint: str, utterances: Sequence[Utterance]) -> None:
+    """Which recordings of one's own a checkpoint was trained on, for certain or by their names."""
+    if known := trained_on(checkpoint, utterances):
+        corpora = ", ".join(sorted({u.corpus for u in known}))
+        print(f"LEAK: it was trained on {len(known)} of these recordings ({corpora}); this is not a valid result.")
+    if named := named_as_trained_on(checkpoint, utterances):
+        corpora = ", ".join(sorted({CORPUS_NAMES[u.corpus] for u in named}))
+        print(
+            f"LEAK? {len(named)} of these recordings have the name and emotion of clips that it was trained on "
+            f"({corpora}). If they are those clips, this is not a valid result: leave them out."
+        )
 
 
 def save_predictions(path: Path, tables: Mapping[str, PredictionTable]) -> None:
