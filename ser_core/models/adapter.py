@@ -85,11 +85,8 @@ def last_layer(model: SERModel) -> nn.Linear:
     Raises:
         AdapterError: the head of this model is not a single linear layer.
     """
-    layers = (
-        [layer for layer in model.head.modules() if isinstance(layer, nn.Linear)]
-        if isinstance(model.head, nn.Module)
-        else []
-    )
+    parts = model.head.modules() if isinstance(model.head, nn.Module) else ()
+    layers = [layer for layer in parts if isinstance(layer, nn.Linear)]
     if len(layers) != 1:
         raise AdapterError(f"{model.name} has no linear last layer to adapt. Choose another model.")
     return layers[0]
@@ -106,18 +103,7 @@ def fit_adapter(model: SERModel, embeddings: np.ndarray, emotions: Sequence[str]
         AdapterError: too few or too many clips, not one of the model's emotions for each, or one emotion only;
             embeddings that are not finite or of another model.
     """
-    if not MIN_ADAPTATION_CLIPS <= len(embeddings) <= MAX_ADAPTATION_CLIPS:
-        raise AdapterError(
-            f"Clips so far: {len(embeddings)}; from {MIN_ADAPTATION_CLIPS} to {MAX_ADAPTATION_CLIPS} are needed."
-        )
-    if len(set(emotions)) < 2:
-        raise AdapterError(f"All clips are {emotions[0]}: clips of another emotion are needed too.")
-    if len(emotions) != len(embeddings):
-        raise AdapterError(f"{len(embeddings)} clips with {len(emotions)} labels: give one for each.")
-    if unknown := set(emotions) - set(model.config.labels):
-        raise AdapterError(
-            f"Unknown emotion {min(unknown)!r}. {model.name} has: {', '.join(model.config.labels)}. Use these words."
-        )
+    _check_labels(model, len(embeddings), emotions)
     layer = last_layer(model)
     x = torch.from_numpy(np.asarray(embeddings, np.float32))
     if x.shape != (len(x), layer.in_features) or not x.isfinite().all():
@@ -137,6 +123,21 @@ def fit_adapter(model: SERModel, embeddings: np.ndarray, emotions: Sequence[str]
         accuracy=_leave_one_out_accuracy(x, logits, y),
         accuracy_before=float((logits.argmax(1) == y).float().mean()),
     )
+
+
+def _check_labels(model: SERModel, n_clips: int, emotions: Sequence[str]) -> None:
+    if not MIN_ADAPTATION_CLIPS <= n_clips <= MAX_ADAPTATION_CLIPS:
+        raise AdapterError(
+            f"Clips so far: {n_clips}; from {MIN_ADAPTATION_CLIPS} to {MAX_ADAPTATION_CLIPS} are needed."
+        )
+    if len(set(emotions)) < 2:
+        raise AdapterError(f"All clips are {emotions[0]}: clips of another emotion are needed too.")
+    if len(emotions) != n_clips:
+        raise AdapterError(f"{n_clips} clips with {len(emotions)} labels: give one for each.")
+    if unknown := set(emotions) - set(model.config.labels):
+        raise AdapterError(
+            f"Unknown emotion {min(unknown)!r}. {model.name} has: {', '.join(model.config.labels)}. Use these words."
+        )
 
 
 def _leave_one_out_accuracy(x: Tensor, logits: Tensor, y: Tensor) -> float:
