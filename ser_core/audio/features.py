@@ -36,11 +36,6 @@ class FrontendConfig:
         """Channels of the features."""
         return 1 + len(self.more_windows) + self.deltas
 
-    @property
-    def n_bands(self) -> int:
-        """Rows of the features."""
-        return self.n_mfcc or self.n_mels
-
 
 class MelFilters(nn.Module):
     """Triangular mel filters. A block of neighbours reads its own bins only: an eighth of the work of all at once."""

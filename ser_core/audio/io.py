@@ -99,9 +99,7 @@ def load_audio(file: AudioFile, sample_rate: int = SAMPLE_RATE) -> np.ndarray:
         ValueError: a sample rate that no recording has.
     """
     recording = read_audio(file, sample_rate)
-    name = (
-        f"{file}: " if isinstance(file, str | Path) else ""
-    )  # or a second file with the same note would be unheard of
+    name = f"{file}: " if isinstance(file, str | Path) else ""  # Python shows equal warnings once
     for note in recording.notes:
         warnings.warn(name + note, stacklevel=2)
     return recording.waveform

@@ -96,7 +96,8 @@ def close(found: Tensor, expected: Tensor) -> None:
 def test_shapes(model, batch):
     features = model.frontend(batch, LENGTHS)
     frontend = model.config.frontend
-    assert features.shape == (5, frontend.n_channels, frontend.n_bands, 1 + 48_000 // frontend.hop_length)
+    n_bands = frontend.n_mfcc or frontend.n_mels
+    assert features.shape == (5, frontend.n_channels, n_bands, 1 + 48_000 // frontend.hop_length)
     embedding = model.embed(batch, LENGTHS)
     assert embedding.shape == (5, model.config.embedding_dim)
     assert model(batch, LENGTHS).shape == (5, len(EMOTIONS)) and model.config.labels == EMOTIONS

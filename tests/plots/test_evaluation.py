@@ -40,6 +40,6 @@ def test_the_pale_part_of_a_count_is_what_the_model_is_not_sure_of():
 
 
 def test_a_confound_is_coloured_where_it_gives_the_label_away():
-    bars, chance = confound_bars([Confound("speaker", 4, 0.9, 0.3, 0.001), Confound("level", 8, 0.4, 0.35, 0.2)]).data
+    bars, chance = confound_bars([Confound("speaker", 0.9, 0.3, 0.001), Confound("level", 0.4, 0.35, 0.2)]).data
     assert ([*bars.x], [*chance.x], [*bars.y]) == ([0.9, 0.4], [0.3, 0.35], ["speaker", "level"])
     assert [colour == GREY for colour in bars.marker.color] == [False, True]

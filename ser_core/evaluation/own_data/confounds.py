@@ -19,7 +19,6 @@ class Confound:
     """How well one property predicts the label by itself; UAR in [0, 1]."""
 
     name: str
-    n_values: int  # different sentences, speakers, or bins of a quantity
     uar: float
     chance: float  # mean with permuted labels
     p_value: float  # one-sided permutation test
@@ -65,7 +64,7 @@ def _measure(name: str, values: np.ndarray, y: np.ndarray, rng: np.random.Genera
     observed = _cross_validated_uar(group, y, fold)
     permuted = np.array([_cross_validated_uar(group, rng.permutation(y), fold) for _ in range(N_PERMUTATIONS)])
     p_value = (1 + int((permuted >= observed).sum())) / (1 + N_PERMUTATIONS)
-    return Confound(name, int(group.max()) + 1, observed, float(permuted.mean()), p_value)
+    return Confound(name, observed, float(permuted.mean()), p_value)
 
 
 def _cross_validated_uar(group: np.ndarray, y: np.ndarray, fold: np.ndarray) -> float:

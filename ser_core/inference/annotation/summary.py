@@ -32,11 +32,6 @@ class TrajectorySummary:
     shares: tuple[tuple[str, float], ...]  # label ("not sure" too) -> share of the labelled speech, largest first
     peaks: tuple[Peak, ...]  # in the order of time
 
-    @property
-    def prevalent(self) -> str:
-        """The label with the largest share; "" without speech."""
-        return self.shares[0][0] if self.shares else ""
-
 
 def default_smoothing(duration_s: float) -> Smoothing:
     """The smoothing for a recording of some length: the longer, the more; none for less than a quarter of an hour."""

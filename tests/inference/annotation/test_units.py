@@ -80,7 +80,7 @@ def test_the_summary_has_the_shares_of_the_speech_and_the_peaks_of_the_others():
     trajectory = trajectory_of(letters, speech, certain=0.8)
     segments = label_segments(trajectory, trajectory.probabilities.argmax(1), speech, 101.0)
     found = summarise_trajectory(trajectory, segments, 101.0)
-    assert found.prevalent == "sad" and dict(found.shares)["angry"] == pytest.approx(0.04, abs=0.01)
+    assert found.shares[0][0] == "sad" and dict(found.shares)["angry"] == pytest.approx(0.04, abs=0.01)
     assert [(peak.emotion, peak.probability) for peak in found.peaks] == [("angry", pytest.approx(0.8))]
     assert 61 <= found.peaks[0].time_s <= 65
 
@@ -98,7 +98,7 @@ def test_without_speech_nothing_is_summarised_and_doubt_is_a_label():
     silent = trajectory_of("ss", [])
     assert summarise_trajectory(silent, [Segment(0, 3, NO_SPEECH)], 3.0).shares == ()
     unsure = (Segment(0, 3, NOT_SURE, 3.0, "sad", 0.3, certain_of("sad")),)
-    assert summarise_trajectory(trajectory_of("ss", [(0, 3.0)]), unsure, 3.0).prevalent == NOT_SURE
+    assert summarise_trajectory(trajectory_of("ss", [(0, 3.0)]), unsure, 3.0).shares[0][0] == NOT_SURE
     mostly_unsure = (*unsure, Segment(3, 4, "sad", 1.0, "sad", 0.8, certain_of("sad")))
     assert not summarise_trajectory(trajectory_of("sss", [(0, 4.0)], certain=0.8), mostly_unsure, 4.0).peaks
 
