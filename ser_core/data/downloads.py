@@ -15,6 +15,7 @@ import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 MAX_DOWNLOAD_ATTEMPTS = 6
 INITIAL_BACKOFF_S = 1.0  # doubled before each further attempt
@@ -26,6 +27,8 @@ MIN_FREE_BYTES = 100_000_000  # left to the system
 GIT_BLOB = "git-blob"  # SHA-1 as git computes it: of a header with the size, and the content
 CHECKSUM_ALGORITHMS = ("md5", "sha1", "sha256", "sha512", GIT_BLOB)
 RETRYABLE_STATUSES = (408, 429, 500, 502, 503, 504)  # HTTP statuses after which a retry may succeed
+
+T = TypeVar("T")
 
 
 class DownloadError(ValueError):
@@ -61,20 +64,15 @@ def download_file(file: RemoteFile, path: Path, progress: Callable[[int], object
     partial = path.with_name(f"{path.name}.partial")
     path.parent.mkdir(parents=True, exist_ok=True)
     progress(partial.stat().st_size if partial.is_file() else 0)
-    problem = ""
-    for attempt in range(MAX_DOWNLOAD_ATTEMPTS):
-        _back_off(attempt, problem)
-        try:
-            _resume_download(file, partial, progress)
-        except (OSError, http.client.HTTPException) as error:
-            problem = _retryable_error(error, file.url)
-            continue
-        if _file_digest(partial, file.algorithm) == file.digest:
-            partial.replace(path)
-            return
-        problem = "its checksum does not match"
-        _discard_partial(partial, progress)
-    raise DownloadError(f"{file.name} could not be downloaded: {problem}. Start the same command again later.")
+
+    def attempt() -> None:
+        _resume_download(file, partial, progress)
+        if _file_digest(partial, file.algorithm) != file.digest:
+            _discard_partial(partial, progress)
+            raise OSError("its checksum does not match")
+
+    _retry(attempt, file.url, f"{file.name} could not be downloaded")
+    partial.replace(path)
 
 
 def read_url(url: str, headers: dict[str, str] | None = None) -> bytes:
@@ -83,19 +81,15 @@ def read_url(url: str, headers: dict[str, str] | None = None) -> bytes:
     Raises:
         DownloadError: as for download_file, or larger than 50 MB.
     """
-    problem = ""
-    for attempt in range(MAX_DOWNLOAD_ATTEMPTS):
-        _back_off(attempt, problem)
-        try:
-            with _open_url(url, headers or {}) as response:
-                content = response.read(MAX_LISTING_BYTES + 1)
-        except (OSError, http.client.HTTPException) as error:
-            problem = _retryable_error(error, url)
-            continue
-        if len(content) > MAX_LISTING_BYTES:
-            raise DownloadError(f"{url} has more than {MAX_LISTING_BYTES / 1e6:g} MB: not a list of files.")
-        return content
-    raise DownloadError(f"{url} could not be read: {problem}. Start the same command again later.")
+
+    def attempt() -> bytes:
+        with _open_url(url, headers or {}) as response:
+            return response.read(MAX_LISTING_BYTES + 1)
+
+    content = _retry(attempt, url, f"{url} could not be read")
+    if len(content) > MAX_LISTING_BYTES:
+        raise DownloadError(f"{url} has more than {MAX_LISTING_BYTES / 1e6:g} MB: not a list of files.")
+    return content
 
 
 def read_json(url: str) -> dict:
@@ -182,9 +176,16 @@ def _retryable_error(error: Exception, url: str) -> str:
     return str(getattr(error, "reason", error)) or type(error).__name__
 
 
-def _back_off(attempt: int, problem: str) -> None:
-    if problem:
-        time.sleep(min(INITIAL_BACKOFF_S * 2 ** (attempt - 1), MAX_BACKOFF_S))
+def _retry(attempt: Callable[[], T], url: str, failure: str) -> T:
+    """The result of an attempt, which is repeated after errors that may pass, with growing pauses."""
+    for number in range(MAX_DOWNLOAD_ATTEMPTS):
+        if number:
+            time.sleep(min(INITIAL_BACKOFF_S * 2 ** (number - 1), MAX_BACKOFF_S))
+        try:
+            return attempt()
+        except (OSError, http.client.HTTPException) as error:
+            problem = _retryable_error(error, url)
+    raise DownloadError(f"{failure}: {problem}. Start the same command again later.")
 
 
 def _discard_partial(partial: Path, progress: Callable[[int], object]) -> None:
