@@ -49,8 +49,11 @@ def github_file(server: Server, corpus: str, path: str, content: bytes, number: 
 
 
 @pytest.fixture
-def homes(server, tmp_path) -> Server:
+def homes(server, tmp_path, monkeypatch) -> Server:
     """Zenodo, GitHub and a Dataverse in one."""
+    for home in ("dataverse.DATAVERSE_URL", "zenodo.ZENODO_URL", "github.GITHUB_API", "github.GITHUB_RAW"):
+        monkeypatch.setattr(f"ser_core.data.sources.{home}", server.address)
+    monkeypatch.setattr("ser_core.data.sources.github.GITHUB_MEDIA", f"{server.address}/media")
     speech = {f"Actor_01/03-01-0{k}-01-01-01-01.wav": recording(tmp_path, k) for k in range(1, 5)}
     song = {"Actor_02/03-02-01-01-01-01-02.wav": recording(tmp_path, 9), "__MACOSX/Actor_02/._x.wav": b"x"}
     record, files = "/api/records/1188976", []
@@ -101,27 +104,17 @@ def is_recording(path: str) -> bool:
     return any(part in path for part in ("/media/", "/content", "datafile")) or in_git
 
 
-def addresses(server: Server, name: str) -> dict[str, str]:
-    here = server.address
-    return {
-        "ravdess": {"zenodo": here},
-        "crema_d": {"api": here, "raw": here, "media": f"{here}/media"},
-        "tess": {"dataverse": here},
-        **{key: {"api": here, "raw": here, "media": f"{here}/media"} for key in OTHER_LANGUAGES},
-    }[name]
-
-
-def got(server: Server, name: str, root: Path) -> list[tuple[int, int]]:
+def got(name: str, root: Path) -> list[tuple[int, int]]:
     root.mkdir(exist_ok=True)
     progress = []
-    download_corpus(name, root, lambda *numbers: progress.append(numbers), **addresses(server, name))
+    download_corpus(name, root, lambda *numbers: progress.append(numbers))
     return progress
 
 
 def test_downloaded_corpora_are_readable(homes, tmp_path):
     root = tmp_path / "corpora"
     for name in CORPUS_SOURCES:
-        progress = got(homes, name, root)
+        progress = got(name, root)
         assert sum(came for came, _ in progress) == sum(to_come for _, to_come in progress) > 0
     found = read_corpora(root)
     assert Counter(u.corpus for u in found.utterances) == {
@@ -138,18 +131,18 @@ def test_downloaded_corpora_are_readable(homes, tmp_path):
 @pytest.mark.parametrize("name", CORPUS_SOURCES)
 def test_nothing_is_downloaded_twice(homes, tmp_path, name):
     root = tmp_path / "corpora"
-    got(homes, name, root)
+    got(name, root)
     homes.requests.clear()
-    assert sum(came for came, _ in got(homes, name, root)) == 0
+    assert sum(came for came, _ in got(name, root)) == 0
     assert not [path for path, _ in homes.requests if is_recording(path)]
 
 
 def test_an_archive_that_a_kill_left_behind_is_deleted(homes, tmp_path):
     root = tmp_path / "corpora"
-    got(homes, "ravdess", root)
+    got("ravdess", root)
     left = root / ".download" / "ravdess.zip"
     left.write_bytes(b"unpacked before the kill")
-    got(homes, "ravdess", root)
+    got("ravdess", root)
     assert not left.exists() and (root / "ravdess").is_dir()
 
 
@@ -160,9 +153,9 @@ def test_an_interrupted_download_is_resumed(homes, tmp_path, name):
     heavy = [path for path in homes.contents if is_recording(path) and own in path]
     kept = {path: homes.contents.pop(path) for path in heavy[1:] if "Audio_Speech" not in path}
     with pytest.raises(DownloadError, match="404"):
-        got(homes, name, root)
+        got(name, root)
     homes.contents |= kept
-    got(homes, name, root)
+    got(name, root)
     n_files = {"ravdess": 5, "crema_d": 3, "tess": 3}.get(name, 2)
     assert len(read_corpora(root).utterances) == n_files
 
@@ -171,7 +164,7 @@ def test_an_interrupted_download_is_resumed(homes, tmp_path, name):
 def test_free_space_is_checked_before_writing(homes, tmp_path, name, monkeypatch):
     monkeypatch.setattr("ser_core.data.downloads.MIN_FREE_BYTES", 10**18)
     with pytest.raises(DownloadError, match="--to"):
-        got(homes, name, tmp_path / "corpora")
+        got(name, tmp_path / "corpora")
     assert not list((tmp_path / "corpora").iterdir())
 
 
@@ -184,7 +177,7 @@ def test_a_changed_service_is_an_error(homes, tmp_path, name, answer):
         if content.startswith(b"{"):
             homes.contents[path] = answer
     with pytest.raises(DownloadError):
-        got(homes, name, tmp_path / "corpora")
+        got(name, tmp_path / "corpora")
 
 
 @pytest.mark.parametrize("name", ["ravdess", "tess"])
@@ -193,14 +186,14 @@ def test_an_unknown_checksum_algorithm_is_an_error_before_the_download(homes, tm
         if content.startswith(b"{"):
             homes.contents[path] = content.replace(b"md5:", b"unf:").replace(b'"MD5"', b'"UNF"')
     with pytest.raises(DownloadError, match="format"):
-        got(homes, name, tmp_path / "corpora")
+        got(name, tmp_path / "corpora")
     assert len(homes.requests) == 1
 
 
 def test_an_empty_listing_is_an_error(homes, tmp_path):
     homes.contents[f"/repos{REPOSITORY}/git/trees/5ha"] = b'{"tree": []}'
     with pytest.raises(DownloadError, match="no recordings"):
-        got(homes, "crema_d", tmp_path / "corpora")
+        got("crema_d", tmp_path / "corpora")
 
 
 @pytest.mark.parametrize("name", ["crema_d", *OTHER_LANGUAGES])
@@ -208,12 +201,12 @@ def test_a_truncated_listing_is_an_error(homes, tmp_path, name):
     path = f"/repos{REPOSITORY}/git/trees/5ha" if name == "crema_d" else trees_of(name)
     homes.contents[path] = json.dumps(json.loads(homes.contents[path]) | {"truncated": True}).encode()
     with pytest.raises(DownloadError, match="list"):
-        got(homes, name, tmp_path / "corpora")
+        got(name, tmp_path / "corpora")
 
 
 @pytest.mark.parametrize("name", OTHER_LANGUAGES)
 def test_paths_that_lead_out_of_the_folder_are_not_written(homes, tmp_path, name):
-    got(homes, name, tmp_path / "corpora")
+    got(name, tmp_path / "corpora")
     written = [path.relative_to(tmp_path / "corpora" / name).as_posix() for path in tmp_path.rglob("*.wav")]
     assert sorted(written) == sorted(OTHER_LANGUAGES[name])
 
@@ -223,7 +216,7 @@ def test_a_repository_without_recordings_is_an_error_with_the_cure(homes, tmp_pa
     entry = {"path": "dataset.zip", "type": "blob", "size": 10**6, "sha": "0"}
     homes.contents[trees_of(name)] = json.dumps({"tree": [entry]}).encode()
     with pytest.raises(DownloadError, match="unpack"):
-        got(homes, name, tmp_path / "corpora")
+        got(name, tmp_path / "corpora")
 
 
 def test_a_damaged_file_of_a_repository_is_not_kept(homes, tmp_path, monkeypatch):
@@ -231,27 +224,22 @@ def test_a_damaged_file_of_a_repository_is_not_kept(homes, tmp_path, monkeypatch
     path = f"/{GITHUB_CORPORA['turev']}/HEAD/{quote(OTHER_LANGUAGES['turev'][1])}"
     homes.contents[path] = homes.contents[path][:-1] + b"x"
     with pytest.raises(DownloadError, match="checksum"):
-        got(homes, "turev", tmp_path / "corpora")
+        got("turev", tmp_path / "corpora")
     assert not (tmp_path / "corpora" / "turev" / OTHER_LANGUAGES["turev"][1]).exists()
 
 
 def test_a_file_that_is_not_a_pointer_is_an_error(homes, tmp_path):
     homes.contents[f"{REPOSITORY}/master/AudioWAV/{CREMA_D[0]}"] = b"RIFF"
     with pytest.raises(DownloadError, match="pointer"):
-        got(homes, "crema_d", tmp_path / "corpora")
+        got("crema_d", tmp_path / "corpora")
 
 
 # --- the command -----------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def command(homes, tmp_path, monkeypatch):
+def command(homes, tmp_path):
     """Function that runs the command against the local servers."""
-
-    def get(name, root, progress):
-        download_corpus(name, root, progress, **addresses(homes, name))
-
-    monkeypatch.setattr(download_corpora, "download_corpus", get)
     return lambda *arguments: download_corpora.main([*arguments, "--to", str(tmp_path / "corpora")])
 
 

@@ -9,10 +9,10 @@ from ser_core.data.sources.recordings import DownloadProgress, download_files, m
 DATAVERSE_URL, TESS_DOI = "https://borealisdata.ca", "doi:10.5683/SP2/E8H2MF"
 
 
-def download_tess(root: Path, progress: DownloadProgress, dataverse: str = DATAVERSE_URL) -> None:
+def download_tess(root: Path, progress: DownloadProgress) -> None:
     """Download the recordings of the data set at Borealis into tess/. Errors as for download_corpus."""
-    listing = f"{dataverse}/api/datasets/:persistentId/versions/:latest-published/files?persistentId={TESS_DOI}"
-    listed = read_listing(_dataverse_files, read_json(listing), dataverse)
+    listing = f"{DATAVERSE_URL}/api/datasets/:persistentId/versions/:latest-published/files?persistentId={TESS_DOI}"
+    listed = read_listing(_dataverse_files, read_json(listing), DATAVERSE_URL)
     files = {file.name: file for file in listed}
     missing = missing_recordings(files, root / "tess", CORPUS_SOURCES["tess"].home)
     download_files([files[name] for name in missing], root, root / "tess", progress)

@@ -10,22 +10,21 @@ from ser_core.data.sources.recordings import DownloadProgress
 from ser_core.data.sources.zenodo import download_ravdess
 
 
-def download_corpus(name: str, root: Path, progress: DownloadProgress, **addresses: str) -> None:
+def download_corpus(name: str, root: Path, progress: DownloadProgress) -> None:
     """Download a corpus, or its missing files.
 
     Args:
         name: a key of CORPUS_SOURCES.
         root: folder of the corpora, as read_corpora reads it; it exists.
         progress: see DownloadProgress.
-        addresses: of other servers, for tests: see the function of each corpus.
 
     Raises:
         DownloadError: a file is not available or damaged, or the disk is full.
     """
-    _DOWNLOADS[name](root, progress, **addresses)
+    _DOWNLOADS[name](root, progress)
 
 
-_DOWNLOADS: dict[str, Callable[..., None]] = {
+_DOWNLOADS: dict[str, Callable[[Path, DownloadProgress], None]] = {
     "ravdess": download_ravdess,
     "crema_d": download_crema_d,
     "tess": download_tess,

@@ -2,7 +2,6 @@
 
 import re
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
 
@@ -32,14 +31,12 @@ MAX_LFS_POINTER_BYTES = 200
 LFS_POINTER = re.compile(rb"oid sha256:([0-9a-f]{64})\nsize (\d+)\n")
 
 
-def download_crema_d(
-    root: Path, progress: DownloadProgress, api: str = GITHUB_API, raw: str = GITHUB_RAW, media: str = GITHUB_MEDIA
-) -> None:
+def download_crema_d(root: Path, progress: DownloadProgress) -> None:
     """Download the wav files of the repository at GitHub into crema_d/. Errors as for download_corpus.
 
     The files are in Git LFS: the repository contains pointers, with size and SHA-256 of each file.
     """
-    trees = f"{api}/repos/{CREMA_D_REPOSITORY}/git/trees"
+    trees = f"{GITHUB_API}/repos/{CREMA_D_REPOSITORY}/git/trees"
     top = read_listing(_git_tree_hashes, read_json(f"{trees}/{CREMA_D_BRANCH}"), trees)
     if CREMA_D_FOLDER not in top:
         raise DownloadError(
@@ -49,7 +46,7 @@ def download_crema_d(
     missing = missing_recordings(listed, root / "crema_d", CORPUS_SOURCES["crema_d"].home)
     where = f"{CREMA_D_REPOSITORY}/{CREMA_D_BRANCH}/{CREMA_D_FOLDER}"
     with ThreadPoolExecutor(N_PARALLEL_DOWNLOADS) as pool:
-        files = list(pool.map(lambda name: _resolve_lfs_pointer(name, f"{raw}/{where}", f"{media}/{where}"), missing))
+        files = list(pool.map(lambda name: _resolve_lfs_pointer(name, where), missing))
     download_files(files, root, root / "crema_d", progress)
 
 
@@ -64,28 +61,23 @@ def _entries(tree: dict, address: str) -> list[dict]:
     return tree["tree"]
 
 
-def _resolve_lfs_pointer(name: str, raw: str, media: str) -> RemoteFile:
-    pointer = LFS_POINTER.search(read_url(f"{raw}/{name}"))
+def _resolve_lfs_pointer(name: str, where: str) -> RemoteFile:
+    """The file behind a pointer; where: repository, branch and folder."""
+    address = f"{GITHUB_RAW}/{where}/{quote(name)}"
+    pointer = LFS_POINTER.search(read_url(address))
     if not pointer:
-        raise DownloadError(f"{raw}/{name} is not a pointer of Git LFS: the repository has changed.")
-    return RemoteFile(name, f"{media}/{name}", int(pointer[2]), "sha256", pointer[1].decode())
+        raise DownloadError(f"{address} is not a pointer of Git LFS: the repository has changed.")
+    return RemoteFile(name, f"{GITHUB_MEDIA}/{where}/{quote(name)}", int(pointer[2]), "sha256", pointer[1].decode())
 
 
-def download_from_github(
-    name: str,
-    root: Path,
-    progress: DownloadProgress,
-    api: str = GITHUB_API,
-    raw: str = GITHUB_RAW,
-    media: str = GITHUB_MEDIA,
-) -> None:
+def download_from_github(name: str, root: Path, progress: DownloadProgress) -> None:
     """Download the recordings of a repository at GitHub, in its folders, into <name>/. Errors as for download_corpus.
 
     Args:
         name: a key of GITHUB_CORPORA.
     """
     repository, folder = GITHUB_CORPORA[name], root / name
-    address = f"{api}/repos/{repository}/git/trees/HEAD?recursive=1"
+    address = f"{GITHUB_API}/repos/{repository}/git/trees/HEAD?recursive=1"
     listed = read_listing(_git_files, read_json(address), address)
     recordings = [path for path in listed if _is_safe_recording_path(path, name)]
     if not recordings:
@@ -94,9 +86,7 @@ def download_from_github(
             "folder of the corpora."
         )
     files = [
-        _git_file(path, listed[path], f"{raw}/{repository}/HEAD", f"{media}/{repository}/HEAD")
-        for path in recordings
-        if not (folder / path).is_file()
+        _git_file(path, listed[path], f"{repository}/HEAD") for path in recordings if not (folder / path).is_file()
     ]
     download_files(files, root, folder, progress)
 
@@ -107,16 +97,17 @@ def _git_files(tree: dict, address: str) -> dict[str, tuple[int, str]]:
     return {str(entry["path"]): (int(entry["size"]), str(entry["sha"])) for entry in files}
 
 
-def _git_file(path: str, entry: tuple[int, str], raw: str, media: str) -> RemoteFile:
+def _git_file(path: str, entry: tuple[int, str], where: str) -> RemoteFile:
     """File of a repository, or the file behind a pointer of Git LFS.
 
     Args:
         entry: size and hash, from _git_files.
+        where: repository and branch.
     """
     n_bytes, digest = entry
     if n_bytes <= MAX_LFS_POINTER_BYTES:
-        return replace(_resolve_lfs_pointer(quote(path), raw, media), name=path)
-    return RemoteFile(path, f"{raw}/{quote(path)}", n_bytes, GIT_BLOB, digest)
+        return _resolve_lfs_pointer(path, where)
+    return RemoteFile(path, f"{GITHUB_RAW}/{where}/{quote(path)}", n_bytes, GIT_BLOB, digest)
 
 
 def _is_safe_recording_path(path: str, corpus: str) -> bool:

@@ -12,14 +12,14 @@ RAVDESS_ARCHIVES = {"ravdess": "Audio_Speech_Actors_01-24.zip", "ravdess_song": 
 DISK_SPACE_FACTOR = 4  # disk space for an archive and its content, relative to the archive
 
 
-def download_ravdess(root: Path, progress: DownloadProgress, zenodo: str = ZENODO_URL) -> None:
+def download_ravdess(root: Path, progress: DownloadProgress) -> None:
     """Download two archives of the record at Zenodo into ravdess/ and ravdess_song/. Errors as for download_corpus."""
     missing = {folder: name for folder, name in RAVDESS_ARCHIVES.items() if not (root / folder).is_dir()}
     for folder in RAVDESS_ARCHIVES.keys() - missing:
         _archive_path(root, folder).unlink(missing_ok=True)  # of a process that was killed after it had unpacked it
     if not missing:
         return
-    record = f"{zenodo}/api/records/{RAVDESS_RECORD_ID}"
+    record = f"{ZENODO_URL}/api/records/{RAVDESS_RECORD_ID}"
     listed = {file.name: file for file in read_listing(_zenodo_files, read_json(record), record)}
     if absent := set(missing.values()) - listed.keys():
         raise DownloadError(f"{record} does not list {', '.join(sorted(absent))}: the record has changed.")
