@@ -12,6 +12,7 @@ import re
 import sys
 from pathlib import Path
 
+from scripts.common.errors import explains
 from scripts.common.flags import command_parser
 from ser_core import paths
 from ser_core.evaluation import render_pretrained_card
@@ -72,6 +73,7 @@ def add(source: str, name: str, given: dict, download: bool) -> str:
     return f"{name}: {labels}\nIt was never measured, and is not calibrated. Written to {folder}."
 
 
+@explains(CheckpointError, ValueError)
 def main(arguments: list[str] | None = None) -> int:
     parser = command_parser(__doc__)
     parser.add_argument("source", metavar="FOLDER_OR_NAME")
@@ -80,12 +82,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--labels", type=Path, metavar="FILE")
     parser.add_argument("--download", action="store_true", help="fetch a name that is not in the local cache")
     options = parser.parse_args(arguments)
-    try:
-        given = label_map(options.labels) | parse_map(options.map)
-        print(add(options.source, options.name, given, options.download))
-    except (CheckpointError, ValueError) as error:
-        print(error, file=sys.stderr)
-        return 2
+    given = label_map(options.labels) | parse_map(options.map)
+    print(add(options.source, options.name, given, options.download))
     return 0
 
 

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from scripts.common.errors import explains
 from scripts.common.flags import command_parser, result_path
 from scripts.common.tables import print_table
 from scripts.result_blocks.text import points
@@ -155,6 +156,7 @@ def compare(split: str, options: argparse.Namespace) -> None:
         print(f"\n{write_page(comparison, results, options.html)}")
 
 
+@explains(ComparisonError, ProtocolError, ResultError)
 def main(arguments: list[str] | None = None) -> int:
     parser = command_parser(__doc__)
     parser.add_argument("--split", help="name of a folder in assets/results")
@@ -166,9 +168,6 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         for name in splits_to_compare(options.split):
             compare(name, options)
-    except (ComparisonError, ProtocolError, ResultError) as error:
-        print(error, file=sys.stderr)
-        return 2
     except OSError as error:
         what = error.filename or "The output"  # a pipe has no name
         print(f"{what} cannot be written: {error.strerror}. Name another file or folder.", file=sys.stderr)

@@ -9,6 +9,7 @@ import sys
 
 from tqdm import tqdm
 
+from scripts.common.errors import explains
 from scripts.common.flags import command_parser, result_path
 from scripts.common.tables import print_table
 from ser_core import paths
@@ -57,15 +58,12 @@ def measure_all() -> dict:
     return {"command": "python -m scripts.corpus_statistics"} | summarise_corpora(utterances, described)
 
 
+@explains(CorpusError, FileNotFoundError, StoreError)
 def main(arguments: list[str] | None = None) -> int:
     parser = command_parser(__doc__)
     parser.add_argument("--json", type=result_path, default=RESULT, help="where the result goes")
     options = parser.parse_args(arguments)
-    try:
-        summary = measure_all()
-    except (CorpusError, FileNotFoundError, StoreError) as error:
-        print(error, file=sys.stderr)
-        return 2
+    summary = measure_all()
     options.json.parent.mkdir(parents=True, exist_ok=True)
     paths.write_text(options.json, json.dumps(summary, indent=1, allow_nan=False) + "\n")
     print_medians(summary)

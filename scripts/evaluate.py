@@ -21,6 +21,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from scripts.common.errors import explains
 from scripts.common.evaluation_report import (
     print_evaluation,
     print_metrics,
@@ -324,17 +325,14 @@ def check_flags(parser: argparse.ArgumentParser, options: argparse.Namespace) ->
         parser.error("--name wants one plain name for each model")
 
 
+@explains(*ERRORS)
 def main(arguments: list[str] | None = None) -> int:
     parser = evaluate_parser()
     options = parser.parse_args(arguments)
     check_flags(parser, options)
-    try:
-        if options.folder:
-            return 0 if run_folders(options) else 2
-        return 0 if run_protocols(options) else 1
-    except ERRORS as error:
-        print(error, file=sys.stderr)
-        return 2
+    if options.folder:
+        return 0 if run_folders(options) else 2
+    return 0 if run_protocols(options) else 1
 
 
 if __name__ == "__main__":

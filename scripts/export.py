@@ -14,6 +14,7 @@ os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # before torch: the expor
 
 import torch
 
+from scripts.common.errors import explains
 from scripts.common.flags import export_parser
 from ser_core.evaluation import median_ms, single_torch_thread
 from ser_core.models import (
@@ -56,6 +57,7 @@ def latencies(model: SERModel, path: Path) -> tuple[float, float]:
         return median_ms(lambda: model(waveform, n_samples)), median_ms(lambda: session.run(None, inputs))
 
 
+@explains(CheckpointError, ExportError)
 def main(arguments: list[str] | None = None) -> int:
     options = export_parser().parse_args(arguments)
     if options.out.is_dir() and any(options.out.iterdir()):
@@ -68,9 +70,6 @@ def main(arguments: list[str] | None = None) -> int:
             print(f"To publish it: hf upload USER/NAME {shlex.quote(str(options.out))}")
         else:
             write_onnx(options.name, options.out)
-    except (CheckpointError, ExportError) as error:
-        print(error, file=sys.stderr)
-        return 2
     except OSError as error:
         print(f"{options.out} cannot be written: {error.strerror}.", file=sys.stderr)
         return 2

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 
 from tqdm import tqdm
 
+from scripts.common.errors import explains
 from scripts.common.flags import command_parser
 from scripts.common.folders import add_folder_flags, check_decoded, read_folders
 from ser_core import paths
@@ -66,23 +67,20 @@ def with_maps(atlas: Atlas) -> Atlas:
     return add_maps(atlas, MAPS, show)
 
 
+@explains(CheckpointError, OSError, ProtocolError, ValueError)  # OSError: also a full disk
 def main(arguments: list[str] | None = None) -> int:
     parser = command_parser(__doc__)
     parser.add_argument("names", nargs="+", help=f"of checkpoints, their folders, or {RAW_FEATURES}")
     parser.add_argument("--no-maps", action="store_true", help="the embeddings only")
     add_folder_flags(parser)
     options = parser.parse_args(arguments)
-    try:
-        if own := read_folders(options):
-            check_decoded(own, AudioStore())
-        for name in options.names:
-            atlas = export(name, own)
-            path = paths.EMBEDDINGS / f"{atlas.model}.npz"
-            (atlas if options.no_maps else with_maps(atlas)).save(path)
-            print(f"{path.parent.name}/{path.name}: {len(atlas.ids)} clips, {path.stat().st_size / 1e6:.1f} MB")
-    except (CheckpointError, OSError, ProtocolError, ValueError) as error:  # OSError: also a full disk
-        print(error, file=sys.stderr)
-        return 2
+    if own := read_folders(options):
+        check_decoded(own, AudioStore())
+    for name in options.names:
+        atlas = export(name, own)
+        path = paths.EMBEDDINGS / f"{atlas.model}.npz"
+        (atlas if options.no_maps else with_maps(atlas)).save(path)
+        print(f"{path.parent.name}/{path.name}: {len(atlas.ids)} clips, {path.stat().st_size / 1e6:.1f} MB")
     return 0
 
 

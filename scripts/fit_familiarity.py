@@ -7,6 +7,7 @@ scripts.train fits them too: this is for checkpoints without thresholds. Weights
 
 import sys
 
+from scripts.common.errors import explains
 from scripts.common.flags import command_parser
 from scripts.common.train_head import own_statistics, project, training_data
 from ser_core import paths
@@ -36,18 +37,15 @@ def fitted(name: str) -> NoveltyDetector:
     return fit_familiarity(model.novelty, project(model, own_statistics(model, data)), data.train)
 
 
+@explains(CheckpointError, ProtocolError, OSError, ValueError)
 def main(arguments: list[str] | None = None) -> int:
     parser = command_parser(__doc__)
     parser.add_argument("models", nargs="+", help="names or folders of checkpoints of the family whisper")
-    try:
-        for name in parser.parse_args(arguments).models:
-            novelty = fitted(name)
-            with paths.atomic_path(checkpoint_folder(name) / NOVELTY_FILE) as temporary:
-                novelty.save(temporary)
-            print(f"{name}: thresholds {novelty.thresholds}")
-    except (CheckpointError, ProtocolError, OSError, ValueError) as error:
-        print(error, file=sys.stderr)
-        return 2
+    for name in parser.parse_args(arguments).models:
+        novelty = fitted(name)
+        with paths.atomic_path(checkpoint_folder(name) / NOVELTY_FILE) as temporary:
+            novelty.save(temporary)
+        print(f"{name}: thresholds {novelty.thresholds}")
     return 0
 
 

@@ -5,11 +5,12 @@ python -m scripts.fit_offsets whisper runs/whisper-left-out-tess/checkpoint
 scripts.train fits them too: this is for checkpoints without offsets.safetensors. Weights and version stay the same.
 """
 
-import argparse
 import sys
 
 import numpy as np
 
+from scripts.common.errors import explains
+from scripts.common.flags import command_parser
 from scripts.common.train_head import own_statistics, project, training_data
 from ser_core import paths
 from ser_core.data import ProtocolError
@@ -31,18 +32,15 @@ def fitted(name: str) -> np.ndarray:
     return fit_emotion_offsets(project(model, own_statistics(model, data)), data.train, model.config.labels)
 
 
+@explains(CheckpointError, ProtocolError, OSError, ValueError)
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_parser(__doc__)
     parser.add_argument("models", nargs="+", help="names or folders of checkpoints of the family whisper")
-    try:
-        for name in parser.parse_args(arguments).models:
-            offsets = fitted(name)
-            with paths.atomic_path(checkpoint_folder(name) / OFFSETS_FILE) as temporary:
-                save_offsets(offsets, temporary)
-            print(f"{name}: lengths {np.linalg.norm(offsets, axis=1).round(2).tolist()}")
-    except (CheckpointError, ProtocolError, OSError, ValueError) as error:
-        print(error, file=sys.stderr)
-        return 2
+    for name in parser.parse_args(arguments).models:
+        offsets = fitted(name)
+        with paths.atomic_path(checkpoint_folder(name) / OFFSETS_FILE) as temporary:
+            save_offsets(offsets, temporary)
+        print(f"{name}: lengths {np.linalg.norm(offsets, axis=1).round(2).tolist()}")
     return 0
 
 

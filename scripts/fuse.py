@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from scripts.common.errors import explains
 from scripts.common.flags import command_parser, positive
 from scripts.common.fold_clips import spoken_test_clips
 from scripts.common.head_tables import table
@@ -191,16 +192,13 @@ def fuse(every: int, scores_alone: bool) -> None:
         save_folds(unseen)
 
 
+@explains(CheckpointError, CorpusError, OSError, StoreError)
 def main(arguments: list[str] | None = None) -> int:
     parser = command_parser(__doc__)
     parser.add_argument("--every", type=positive, default=1, help="use one in n clips of each corpus, drawn at random")
     parser.add_argument("--scores", action="store_true", help="write the scores alone, no checkpoint")
     options = parser.parse_args(arguments)
-    try:
-        fuse(options.every, options.scores)
-    except (CheckpointError, CorpusError, OSError, StoreError) as error:
-        print(error, file=sys.stderr)
-        return 2
+    fuse(options.every, options.scores)
     return 0
 
 

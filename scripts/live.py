@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from scripts.common.errors import explains
 from scripts.common.flags import command_parser
 from ser_core.audio import AudioError, encode_wav
 from ser_core.inference import LivePrediction, LiveSession, LiveSummary, SpeakerReferenceError
@@ -171,6 +172,7 @@ def live_parser() -> argparse.ArgumentParser:
     return parser
 
 
+@explains(CheckpointError, MicrophoneError, SpeakerReferenceError)
 def main(arguments: list[str] | None = None) -> int:
     parser = live_parser()
     options = parser.parse_args(arguments)
@@ -182,9 +184,6 @@ def main(arguments: list[str] | None = None) -> int:
             print(list_devices())
             return 0
         return listen(options.model, device, options.save, options.running_reference)
-    except (CheckpointError, MicrophoneError, SpeakerReferenceError) as error:
-        print(error, file=sys.stderr)
-        return 2
     except OSError as error:
         print(f"{options.save} cannot be written: {error.strerror}. Choose another file.", file=sys.stderr)
         return 2

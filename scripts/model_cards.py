@@ -9,6 +9,7 @@ import json
 import sys
 from collections.abc import Iterable
 
+from scripts.common.errors import explains
 from scripts.common.flags import command_parser
 from ser_core.data import ProtocolError
 from ser_core.evaluation import ResultError, evaluation_sections, render_model_card
@@ -49,16 +50,13 @@ def _card_text(name: str) -> str:
     return path.read_text() if path.is_file() else ""
 
 
+@explains(CheckpointError, ProtocolError, ResultError)
 def main(arguments: list[str] | None = None) -> int:
     parser = command_parser(__doc__)
     parser.add_argument("models", nargs="*", help="names of checkpoints; default: all")
     parser.add_argument("--check", action="store_true", help="write nothing; exit code 1 when a card is out of date")
     options = parser.parse_args(arguments)
-    try:
-        outdated = outdated_cards(options.models or available_models())
-    except (CheckpointError, ProtocolError, ResultError) as error:
-        print(error, file=sys.stderr)
-        return 2
+    outdated = outdated_cards(options.models or available_models())
     for name, card in outdated.items():
         print(f"{name}: {'out of date' if options.check else 'written'}")
         if not options.check:

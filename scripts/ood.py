@@ -15,6 +15,7 @@ from collections import defaultdict
 
 from tqdm import tqdm
 
+from scripts.common.errors import explains
 from scripts.common.flags import command_parser, positive
 from scripts.common.noises import load_noise
 from ser_core import paths
@@ -53,6 +54,7 @@ def evaluate_recorded(model: SERModel, every: int) -> dict:
     return {"command": f"python -m scripts.ood {shlex.quote(model.name)} --recorded{thinned}"} | found
 
 
+@explains(CheckpointError, CorpusError, OSError, ProtocolError, StoreError)
 def main(arguments: list[str] | None = None) -> int:
     parser = command_parser(__doc__)
     parser.add_argument("models", nargs="+", help="names of checkpoints that were evaluated on unseen speakers")
@@ -61,19 +63,15 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.every > 1 and not options.recorded:
         parser.error("--every needs --recorded")
-    try:
-        for name in options.models:
-            model = load_model(name)
-            if model.novelty is None:
-                raise CheckpointError(f"{name} has no out-of-distribution detector: train it again.")
-            found = {"recorded": evaluate_recorded(model, options.every)} if options.recorded else evaluate(model)
-            print(json.dumps(found, indent=1))
-            results = json.loads(RESULT.read_text()) if RESULT.is_file() else {}
-            entry = {model.name: results.get(model.name, {}) | found}  # the name, also of a folder
-            paths.write_json(RESULT, results | entry)
-    except (CheckpointError, CorpusError, OSError, ProtocolError, StoreError) as error:
-        print(error, file=sys.stderr)
-        return 2
+    for name in options.models:
+        model = load_model(name)
+        if model.novelty is None:
+            raise CheckpointError(f"{name} has no out-of-distribution detector: train it again.")
+        found = {"recorded": evaluate_recorded(model, options.every)} if options.recorded else evaluate(model)
+        print(json.dumps(found, indent=1))
+        results = json.loads(RESULT.read_text()) if RESULT.is_file() else {}
+        entry = {model.name: results.get(model.name, {}) | found}  # the name, also of a folder
+        paths.write_json(RESULT, results | entry)
     return 0
 
 

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from scripts.common.errors import explains
 from scripts.common.flags import archive_parser
 from ser_core.evaluation import describe_collection
 from ser_core.inference import (
@@ -138,14 +139,12 @@ def run(options: Namespace, out: Path) -> tuple[int, int]:
     return job.n_files - n_bad, n_bad
 
 
+@explains(BatchError, CheckpointError, ClusterError, SpeakerReferenceError, SpeakerTableError)
 def main(arguments: list[str] | None = None) -> int:
     options = archive_parser().parse_args(arguments)
     out = _own_table(options.out, options.part)
     try:
         n_rows, n_bad = run(options, out)
-    except (BatchError, CheckpointError, ClusterError, SpeakerReferenceError, SpeakerTableError) as error:
-        print(error, file=sys.stderr)
-        return 2
     except OSError as error:
         print(f"{out} cannot be written: {error.strerror}. Finished batches are kept.", file=sys.stderr)
         return 2

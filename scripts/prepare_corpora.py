@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from tqdm import tqdm
 
+from scripts.common.errors import explains
 from scripts.common.flags import command_parser
 from scripts.common.folders import add_folder_flags, print_listed, read_folders
 from scripts.common.tables import print_table
@@ -92,16 +93,13 @@ def read_all(options: argparse.Namespace) -> CorporaListing:
     return replace(reading, utterances=reading.utterances + own)
 
 
+@explains(CorpusError, StoreError)
 def main(arguments: list[str] | None = None) -> int:
     parser = command_parser(__doc__)
     add_folder_flags(parser)
     options = parser.parse_args(arguments)
-    try:
-        reading = read_all(options)
-        failed = decode(reading)
-    except (CorpusError, StoreError) as error:
-        print(error, file=sys.stderr)
-        return 2
+    reading = read_all(options)
+    failed = decode(reading)
     print_corpora(reading, AudioStore())
     print_listed("left out", reading.excluded)
     print_listed("could not be read", failed)

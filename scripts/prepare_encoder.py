@@ -8,11 +8,13 @@ python -m scripts.prepare_encoder whisper-base --layers 6       all layers; by d
 import sys
 from pathlib import Path
 
+from scripts.common.errors import explains
 from scripts.common.flags import command_parser
 from ser_core import paths
 from ser_core.models import WhisperConfig, save_whisper_encoder
 
 
+@explains(ValueError, OSError)
 def main(arguments: list[str] | None = None) -> int:
     parser = command_parser(__doc__)
     parser.add_argument("start", help="a folder, or a name on the Hugging Face hub")
@@ -20,11 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--name", help="of the folder; default: the last part of START")
     options = parser.parse_args(arguments)
     folder = paths.ENCODERS / (options.name or Path(options.start).resolve().name)
-    try:
-        save_whisper_encoder(options.start, options.layers, folder)
-    except (ValueError, OSError) as error:
-        print(error, file=sys.stderr)
-        return 2
+    save_whisper_encoder(options.start, options.layers, folder)
     print(f"{folder} is ready. Train a model on it: python -m scripts.train whisper --protocol left-out --fold tess")
     return 0
 

@@ -8,6 +8,7 @@ import re
 import sys
 from pathlib import Path
 
+from scripts.common.errors import explains
 from scripts.common.flags import command_parser
 from scripts.common.head_tables import left_out_summary, recorded_tables
 from scripts.result_blocks.comparisons import (
@@ -93,18 +94,15 @@ def fill_blocks(text: str, blocks: dict[str, str]) -> str:
     return text
 
 
+@explains(ComparisonError, ProtocolError, ResultError)
 def main(arguments: list[str] | None = None) -> int:
     parser = command_parser(__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; exit code 1 when a table is out of date")
     parser.add_argument("--recompute", action="store_true", help="compute the metrics again from the predictions")
     options = parser.parse_args(arguments)
-    try:
-        if options.recompute:
-            recompute()
-        blocks = render_blocks()
-    except (ComparisonError, ProtocolError, ResultError) as error:
-        print(error, file=sys.stderr)
-        return 2
+    if options.recompute:
+        recompute()
+    blocks = render_blocks()
     outdated = {path: new for path in DOCUMENTS if (new := fill_blocks(path.read_text(), blocks)) != path.read_text()}
     if options.check:
         return int(bool(outdated))

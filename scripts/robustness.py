@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from scripts.common.errors import explains
 from scripts.common.flags import command_parser, positive
 from scripts.common.noises import load_noise
 from scripts.common.tables import print_table
@@ -74,22 +75,19 @@ def write(model: SERModel, found: dict[str, RobustnessScores], command: str) -> 
     paths.write_json(RESULT, results)
 
 
+@explains(AudioError, CheckpointError, CorpusError, OSError, ProtocolError)
 def main(arguments: list[str] | None = None) -> int:
     parser = command_parser(__doc__)
     parser.add_argument("models", nargs="+", help="names of checkpoints that were evaluated on unseen speakers")
     parser.add_argument("--every", type=positive, default=1, help="use only every n-th clip")
     options = parser.parse_args(arguments)
-    try:
-        models = [load_model(name) for name in options.models]
-        utterances = read_unseen_speech(models, options.every)
-        found = evaluate(models, utterances, read_test_noises(corpora_root()))
-        every = f" --every {options.every}" if options.every > 1 else ""
-        for model, own in zip(models, found, strict=True):
-            print_scores(model, own)
-            write(model, own, f"python -m scripts.robustness {shlex.join(options.models)}{every}")
-    except (AudioError, CheckpointError, CorpusError, OSError, ProtocolError) as error:
-        print(error, file=sys.stderr)
-        return 2
+    models = [load_model(name) for name in options.models]
+    utterances = read_unseen_speech(models, options.every)
+    found = evaluate(models, utterances, read_test_noises(corpora_root()))
+    every = f" --every {options.every}" if options.every > 1 else ""
+    for model, own in zip(models, found, strict=True):
+        print_scores(model, own)
+        write(model, own, f"python -m scripts.robustness {shlex.join(options.models)}{every}")
     return 0
 
 

@@ -10,6 +10,7 @@ import json
 import shlex
 import sys
 
+from scripts.common.errors import explains
 from scripts.common.flags import command_parser
 from ser_core import paths
 from ser_core.data import ProtocolError, StoreError
@@ -20,26 +21,23 @@ from ser_core.models import CheckpointError, load_model
 RESULT = paths.RESULTS / "enrolled.json"
 
 
+@explains(CheckpointError, SpeakerReferenceError, OSError, ProtocolError, StoreError)
 def main(arguments: list[str] | None = None) -> int:
     parser = command_parser(__doc__)
     parser.add_argument("models", nargs="+", help="names of checkpoints that were evaluated on unseen speakers")
     options = parser.parse_args(arguments)
-    try:
-        for name in options.models:
-            model = load_model(name, "cpu")
-            check_takes_reference(model)
-            found = evaluate_enrolment(model, embed_test_speech(model))
-            entry = {
-                "protocol": model.metrics["protocol"],
-                "fold": model.metrics["fold"],
-                "command": f"python -m scripts.speaker_adaptation {shlex.quote(model.name)}",
-            } | found
-            print(json.dumps(entry, indent=1))
-            results = json.loads(RESULT.read_text()) if RESULT.is_file() else {}
-            paths.write_json(RESULT, results | {model.name: entry})
-    except (CheckpointError, SpeakerReferenceError, OSError, ProtocolError, StoreError) as error:
-        print(error, file=sys.stderr)
-        return 2
+    for name in options.models:
+        model = load_model(name, "cpu")
+        check_takes_reference(model)
+        found = evaluate_enrolment(model, embed_test_speech(model))
+        entry = {
+            "protocol": model.metrics["protocol"],
+            "fold": model.metrics["fold"],
+            "command": f"python -m scripts.speaker_adaptation {shlex.quote(model.name)}",
+        } | found
+        print(json.dumps(entry, indent=1))
+        results = json.loads(RESULT.read_text()) if RESULT.is_file() else {}
+        paths.write_json(RESULT, results | {model.name: entry})
     return 0
 
 

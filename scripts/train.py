@@ -28,6 +28,7 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
+from scripts.common.errors import explains
 from scripts.common.fitting import fit_network, fit_on_functionals
 from scripts.common.flags import train_parser
 from scripts.common.folders import check_decoded, read_folders
@@ -211,6 +212,7 @@ def initial_state(options: argparse.Namespace, seed: int) -> tuple[Any, Training
     return initial_model(options.model, architecture, options.start).to(options.device), data
 
 
+@explains(*ERRORS)
 def main(arguments: list[str] | None = None) -> int:
     parser = train_parser()
     options = parser.parse_args(arguments)
@@ -218,9 +220,6 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         options.device = usable_device(options.device)
         train(options, reproducing_command(sys.argv[1:] if arguments is None else arguments))
-    except ERRORS as error:
-        print(error, file=sys.stderr)
-        return 2
     except KeyboardInterrupt:
         print(
             f"Interrupted; all finished epochs are in runs/{run_name(options)}. Continue with --resume.",

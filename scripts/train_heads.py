@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from scripts import train
+from scripts.common.errors import explains
 from scripts.common.flags import command_parser
 from scripts.common.fold_clips import read_clips, spoken_test_clips
 from scripts.common.head_tables import UNLIKE, table
@@ -98,6 +99,7 @@ def protocol_scores(model_name: str, protocol: str) -> dict:
     return {"model": model_name, "protocol": protocol, "folds": folds, "corpora": mean_reports(folds)}
 
 
+@explains(*train.ERRORS)
 def main(arguments: list[str] | None = None) -> int:
     parser = command_parser(__doc__)
     parser.add_argument("model", choices=[name for name, (family, _) in MODELS.items() if family == "whisper"])
@@ -107,11 +109,7 @@ def main(arguments: list[str] | None = None) -> int:
     path = paths.RESULTS / f"{options.protocol}-{options.model}.json"
     if options.check and not path.is_file():
         parser.error(f"there are no recorded scores to compare with: leave out --check to write {path.name}")
-    try:
-        found = protocol_scores(options.model, options.protocol)
-    except train.ERRORS as error:
-        print(error, file=sys.stderr)
-        return 2
+    found = protocol_scores(options.model, options.protocol)
     print(table(found["corpora"]))
     if options.check:
         equal = json.loads(path.read_text()) == found

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 
 from tqdm import tqdm
 
+from scripts.common.errors import explains
 from scripts.common.flags import command_parser, positive, result_path
 from ser_core.audio import speech_segments
 from ser_core.data import (
@@ -72,17 +73,14 @@ def measure(utterances: Sequence[Utterance], store: AudioStore) -> list[dict[str
     return [measure_voice(waveform, speech_segments(waveform)) for waveform in waveforms]
 
 
+@explains(CorpusError, StoreError, CheckpointError, ProtocolError, FileNotFoundError)
 def main(arguments: list[str] | None = None) -> int:
     parser = command_parser(__doc__)
     parser.add_argument("--clips", type=positive, default=40, help="at most, of each speaker")
     parser.add_argument("--json", type=result_path, default=VOICE_RANGES, help="where the result goes")
     options = parser.parse_args(arguments)
-    try:
-        drawn = draw_clips(unseen_utterances(), options.clips)
-        measured = measure(drawn, AudioStore())
-    except (CorpusError, StoreError, CheckpointError, ProtocolError, FileNotFoundError) as error:
-        print(error, file=sys.stderr)
-        return 2
+    drawn = draw_clips(unseen_utterances(), options.clips)
+    measured = measure(drawn, AudioStore())
     about = (
         f"Speakers in neither the training nor the development part of {DEFAULT_MODEL}; sex as the corpora state it."
     )

@@ -16,6 +16,7 @@ import time
 import numpy as np
 
 from scripts.bench.server import resident_bytes
+from scripts.common.errors import explains
 from scripts.common.flags import command_parser
 from ser_core import (
     paths,
@@ -102,6 +103,7 @@ def memory_mb() -> float:
     return round(resident_bytes(os.getpid()) / 1e6, 1)
 
 
+@explains(CheckpointError)
 def main(arguments: list[str] | None = None) -> int:
     parser = command_parser(__doc__)
     parser.add_argument("--people", type=int, nargs="+", default=[1, 4])
@@ -109,13 +111,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--model", default=next(iter(models_for_long_audio()), ""))
     options = parser.parse_args(arguments)
     speech = np.round(32767 * load_audio(SPEECH, RATE)).astype(np.int16)
-    try:
-        measured(options.model, 1, 5, speech)  # warm: the first predictions load speech detection
-        for n_people in options.people:
-            print(json.dumps(measured(options.model, n_people, options.seconds, speech)), flush=True)
-    except CheckpointError as error:
-        print(error, file=sys.stderr)
-        return 2
+    measured(options.model, 1, 5, speech)  # warm: the first predictions load speech detection
+    for n_people in options.people:
+        print(json.dumps(measured(options.model, n_people, options.seconds, speech)), flush=True)
     return 0
 
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from scripts.common.errors import explains
 from scripts.common.flags import command_parser
 from scripts.common.tables import clip_bar, print_table
 from ser_core import paths
@@ -30,6 +31,7 @@ def print_batch_differences(models: Sequence[SERModel]) -> None:
         print(f"{bits} bits: {most:.1g} at most, {len(files)} clips")
 
 
+@explains(CheckpointError, CorpusError, ProtocolError)
 def main(arguments: list[str] | None = None) -> int:
     parser = command_parser(__doc__)
     parser.add_argument("model", nargs="?", default="whisper")
@@ -37,17 +39,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--fold", help="of which the test part is used; default: the first")
     parser.add_argument("--batch", action="store_true", help="predict against predict_batch, on the samples")
     options = parser.parse_args(arguments)
-    try:
-        models = [load_model(options.model, "cpu") for _ in range(2)]
-        use_float32(models[1])
-        if options.batch:
-            print_batch_differences(models)
-            return 0
-        fold = options.fold or next(iter(protocol_folds(options.protocol)), None)
-        utterances, _ = read_test_part(options.protocol, fold, complete=False)
-    except (CheckpointError, CorpusError, ProtocolError) as error:
-        print(error, file=sys.stderr)
-        return 2
+    models = [load_model(options.model, "cpu") for _ in range(2)]
+    use_float32(models[1])
+    if options.batch:
+        print_batch_differences(models)
+        return 0
+    fold = options.fold or next(iter(protocol_folds(options.protocol)), None)
+    utterances, _ = read_test_part(options.protocol, fold, complete=False)
     with clip_bar("precision", len(utterances)) as show:
         tables = predict_utterances_per_model(models, utterances, show)
     rounded, exact = (compute_metrics(table).corpora for table in tables)

@@ -19,6 +19,7 @@ from scripts.bench.benchmark.speed import (
     speech,
     training,
 )
+from scripts.common.errors import explains
 from scripts.common.flags import command_parser
 from scripts.common.tables import print_table
 from ser_core import paths
@@ -45,19 +46,16 @@ def benchmark_parser() -> argparse.ArgumentParser:
     return parser
 
 
+@explains(AudioError, CheckpointError, ProtocolError, ResultError)
 def main(arguments: list[str] | None = None) -> int:
     options = benchmark_parser().parse_args(arguments)
-    try:
-        model = load_model(options.model, "cpu")
-        if options.long:
-            speech_segments(speech(3.0)), measure_quality(speech(3.0))  # loads what they need
-            print_figures(long_file(model, options.long))
-            return 0
-        figures, measured = closely(model), costs()
-        models = cost_table(measured)
-    except (AudioError, CheckpointError, ProtocolError, ResultError) as error:
-        print(error, file=sys.stderr)
-        return 2
+    model = load_model(options.model, "cpu")
+    if options.long:
+        speech_segments(speech(3.0)), measure_quality(speech(3.0))  # loads what they need
+        print_figures(long_file(model, options.long))
+        return 0
+    figures, measured = closely(model), costs()
+    models = cost_table(measured)
     if measured:
         largest = max(measured.values(), key=lambda entry: entry["size_mb"])
         figures["largest checkpoint, load [s]"] = largest["load_s"]
