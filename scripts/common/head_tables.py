@@ -98,9 +98,7 @@ def left_out_summary(folder: Path) -> str:
 
 def _summary_row(means: Sequence[dict]) -> list[str]:
     names = (ENROLLED_CLIPS, "neutral_labelled", "collection")
-    return [
-        cell for mean in means for cell in (points(mean["uar_common"]), *(_enrolled(mean, name) for name in names))
-    ]
+    return [cell for mean in means for cell in (points(mean["uar_common"]), *(_enrolled(mean, name) for name in names))]
 
 
 def _sample(result: dict) -> str:
