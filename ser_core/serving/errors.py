@@ -18,7 +18,7 @@ from ser_core.serving.routes import API_PATH
 
 _RETRY_AFTER = {"headers": {"Retry-After": {"description": "seconds until a retry", "schema": {"type": "integer"}}}}
 _DESCRIPTIONS = {
-    400: "the form has no recording or too many, or a part or parameter is unknown or repeated",
+    400: "the form is cut off, has no recording or too many, or a part or parameter is unknown or repeated",
     403: "a page of another site, or a foreign Host",
     404: "unknown model",
     408: "the upload was too slow",

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from fastapi import HTTPException, Request
-from starlette.datastructures import Headers, UploadFile
+from starlette.datastructures import FormData, Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
 from ser_core.inference import MAX_REFERENCE_CLIPS, QueueFull, inference_queue
@@ -207,9 +207,24 @@ class _RequestBody:
 
 
 class _InMemoryParser(MultiPartParser):
-    """Parser of a form whose files are not written to disk."""
+    """Parser of a form that is complete, and whose files are not written to disk."""
 
     spool_max_size = 0  # never to disk
 
     def __init__(self, headers: Headers, stream: AsyncGenerator[bytes, None]):
         super().__init__(headers, stream, max_fields=4, max_part_size=MAX_REFERENCE_BYTES)
+        self._has_ended = False
+
+    def on_end(self) -> None:
+        self._has_ended = True
+
+    async def parse(self) -> FormData:
+        """The parts of the form.
+
+        Raises:
+            MultiPartException: it cannot be read, or is cut off: its last part would be left out.
+        """
+        form = await super().parse()
+        if not self._has_ended:
+            raise MultiPartException("it ends without its closing boundary, so that a part is incomplete.")
+        return form

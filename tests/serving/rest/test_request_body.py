@@ -81,6 +81,18 @@ def test_nothing_in_a_form_is_left_out(client, sound, subtests):
     assert "Send one" in error_message(client.post("/predict", files=twice), 400)
 
 
+def test_a_form_without_its_end_is_refused(client, sound):
+    """Its last part, here the reference, would be left out of the answer."""
+    part = b"--a\r\nContent-Disposition: form-data; name="
+    form = part + b'"file"; filename="a.ogg"\r\n\r\n' + sound + b"\r\n" + part + b'"reference"\r\n\r\nrecording\r\n'
+    headers = {"Content-Type": "multipart/form-data; boundary=a"}
+    for content in (form, form + b"--a\r\n"):
+        assert "closing boundary" in error_message(client.post("/predict", content=content, headers=headers), 400)
+    for end in (b"--a--", b"--a--\r\n", b"--a--\r\nepilogue"):  # all three are complete
+        answer = client.post("/predict", content=form + end, headers=headers)
+        assert "closing boundary" not in answer.text
+
+
 def test_a_recording_that_is_sent_as_text_is_told_what_makes_it_a_file(client):
     """As `curl -F file=a.wav`, or base64 in a field."""
     for text, cause in [("a.wav", "is text, not a file"), ("A" * 300_000, "maximum size")]:
