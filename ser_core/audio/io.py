@@ -129,8 +129,10 @@ def read_audio(
             without samples, has samples that are not finite or an implausible sample rate, or takes more memory or
             time than recordings do.
         ValueError: a sample rate that no recording has, or a duration without a sample.
+        TypeError: neither a path, nor content, nor an open file.
     """
     _check_request(sample_rate, max_duration_s)
+    sample_rate, max_duration_s = int(sample_rate), float(max_duration_s)  # of NumPy's numbers, as of a table
     data = read_bytes(file, max_bytes)
     reply, waveform = decoder_pool.decode(data, decoder_job(len(data), sample_rate, max_duration_s), check)
     if "error" in reply:
@@ -141,8 +143,9 @@ def read_audio(
 
 def _check_request(sample_rate: int, max_duration_s: float) -> None:
     """Checks what is asked for: decoding would fail on it, and the message would blame the file."""
-    if not MIN_SOURCE_RATE <= sample_rate <= MAX_SOURCE_RATE:
-        raise ValueError(f"sample_rate = {sample_rate}: give {MIN_SOURCE_RATE} to {MAX_SOURCE_RATE}, in Hz.")
+    if not MIN_SOURCE_RATE <= sample_rate <= MAX_SOURCE_RATE or sample_rate != int(sample_rate):
+        limits = f"{MIN_SOURCE_RATE} to {MAX_SOURCE_RATE}"
+        raise ValueError(f"sample_rate = {sample_rate}: give a whole number, {limits}, in Hz.")
     if not 1 / sample_rate <= max_duration_s < math.inf:
         raise ValueError(f"max_duration_s = {max_duration_s}: give a finite number above 0, in seconds.")
 
@@ -195,12 +198,15 @@ def read_bytes(file: AudioFile, max_bytes: int = MAX_AUDIO_BYTES) -> bytes:
 
     Raises:
         AudioError: the file does not exist, cannot be opened, is empty or too large.
+        TypeError: neither a path, nor content, nor an open file.
     """
     if isinstance(file, bytes | bytearray | memoryview):
         _check_size(len(file), max_bytes)
         return bytes(file)
     if isinstance(file, str | Path):
         return _read_path(Path(file), max_bytes)
+    if not hasattr(file, "read"):
+        raise TypeError(f"An audio file is a path, bytes or an open binary file, not of type {type(file).__name__}.")
     if file.seekable():
         _check_size(file.seek(0, io.SEEK_END), max_bytes)
         file.seek(0)
@@ -216,8 +222,12 @@ def check_waveform(waveform: np.ndarray) -> None:
     Raises:
         AudioError: no array of floats, not mono, empty, not finite, or far beyond [-1, 1].
     """
-    if not isinstance(waveform, np.ndarray) or not np.issubdtype(waveform.dtype, np.floating):
-        raise AudioError("A waveform is a NumPy array of floats in [-1, 1]. Divide 16-bit integers by 32768.")
+    what = "A waveform is a NumPy array of floats in [-1, 1], not of type"
+    if not isinstance(waveform, np.ndarray):
+        cure = "Read a file with load_audio; numpy.asarray(..., numpy.float32) makes an array of a list or a tensor."
+        raise AudioError(f"{what} {type(waveform).__name__}. {cure}")
+    if not np.issubdtype(waveform.dtype, np.floating):
+        raise AudioError(f"{what} {waveform.dtype}. Divide 16-bit integers by 32768.")
     if waveform.ndim != 1:
         raise AudioError(f"A waveform is mono, of shape (n_samples,), not {waveform.shape}. Average its channels.")
     if not len(waveform) or not np.isfinite(waveform).all():
@@ -227,7 +237,7 @@ def check_waveform(waveform: np.ndarray) -> None:
 
 
 def _read_path(path: Path, max_bytes: int) -> bytes:
-    name = path.name[:80]
+    name = path.name[:80] or str(path)  # "." has no name
     try:
         if not path.exists():
             raise AudioError(f"File not found: {name!r}. Check the path.")

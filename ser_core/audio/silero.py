@@ -6,6 +6,7 @@ stretches of a long recording, or many short recordings, run at once: an hour ta
 concurrently.
 """
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -204,4 +205,6 @@ def _silero_weights() -> dict[str, torch.Tensor]:
     package = find_spec("silero_vad")
     if package is None or package.origin is None:
         raise ModuleNotFoundError("silero-vad is not installed: pip install silero-vad")
-    return torch.jit.load(Path(package.origin).parent / "data" / "silero_vad.jit")._model.state_dict()
+    weights = Path(package.origin).parent / "data" / "silero_vad.jit"
+    with warnings.catch_warnings(action="ignore", category=DeprecationWarning):  # of torch.jit itself
+        return torch.jit.load(weights)._model.state_dict()

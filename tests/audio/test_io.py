@@ -79,16 +79,24 @@ def test_surround_sound_in_m4a_is_read():
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("sample_rate", v) for v in (0, -1, 1, 10**9, np.nan)] + [("max_duration_s", v) for v in (0, -1, np.inf, np.nan)],
+    [("sample_rate", v) for v in (0, -1, 1, 16_000.5, 10**9, np.nan)]
+    + [("max_duration_s", v) for v in (0, -1, np.inf, np.nan)],
 )
 def test_what_cannot_be_asked_for_is_no_fault_of_the_file(name, value):
     with pytest.raises(ValueError, match=f"{name} = {value}: give "):
         read_audio(wav(tone(0.5, SAMPLE_RATE)), **{name: value})
 
 
-def test_another_sample_rate_can_be_asked_for():
-    recording = read_audio(wav(tone(1.0, 44_100), 44_100), sample_rate=22_050)
+@pytest.mark.parametrize("kind", [int, float, np.int64, np.float32])
+def test_another_sample_rate_can_be_asked_for(kind):
+    recording = read_audio(wav(tone(1.0, 44_100), 44_100), sample_rate=kind(22_050), max_duration_s=kind(5))
     assert (len(recording.waveform), recording.sample_rate) == (22_050, 22_050)
+
+
+@pytest.mark.parametrize("file", [None, 5, np.zeros(100, np.float32), ["a.wav"]])
+def test_what_is_no_file_is_refused_by_its_type(file):
+    with pytest.raises(TypeError, match=f"a path, bytes or an open binary file, not of type {type(file).__name__}"):
+        load_audio(file)
 
 
 def test_very_short_files_are_read(subtests):

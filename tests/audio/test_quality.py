@@ -2,6 +2,7 @@
 
 import json
 import re
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, replace
@@ -353,3 +354,10 @@ def test_a_low_level_does_not_hide_speech(subtests):
 def test_what_is_no_waveform_is_refused_instead_of_taken_for_silence(call, waveform, cause):
     with pytest.raises(AudioError, match=cause):
         call(waveform)
+
+
+def test_speech_is_detected_where_warnings_are_errors(speech):
+    """As with `python -W error`, or in the tests of a program that uses the library."""
+    silero_network._silero_weights.cache_clear()
+    with warnings.catch_warnings(action="error"):
+        assert speech_segments(speech)
