@@ -71,7 +71,10 @@ def run_windows(
     Raises:
         CheckpointError: outputs that are not finite, from damaged weights.
         SpeakerReferenceError: a reference of another model, or a model that takes none.
+        ValueError: the model is in training mode.
     """
+    if model.training:  # dropout would answer at random, and batch normalisation change the weights for good
+        raise ValueError(f"{model.name} is in training mode: call model.eval() before it predicts.")
     enrolled = _enrolled(model, reference)
     order = np.argsort([len(window) for window in windows], kind="stable")
     rows: list[tuple[np.ndarray, ...]] = [()] * len(order)

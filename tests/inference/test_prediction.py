@@ -1,5 +1,6 @@
 """From waveform to answer: all of the speech is heard, nothing else decides, and doubt is said aloud."""
 
+import copy
 import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -407,7 +408,9 @@ def test_what_is_no_waveform_is_refused(model, subtests):
             (np.array([0.1, np.nan, 0.1], np.float32), "finite"),
             (np.array([0.1, -np.inf], np.float32), "finite"),
             (np.array([1, 2], np.int16), "32768"),
-            ([0.1, 0.2], "NumPy array"),
+            ([0.1, 0.2], r"NumPy array.*not of type list. .*numpy.asarray"),
+            (torch.zeros(100), "not of type Tensor"),
+            ("a.wav", "not of type str. Read a file with load_audio"),
             (np.array([0.1, 1e30], np.float32), "full scale"),
         ],
     ):
@@ -415,3 +418,13 @@ def test_what_is_no_waveform_is_refused(model, subtests):
             call(model, waveform)
     with pytest.raises(ValueError, match="at least one waveform"):
         embed(model, [])
+
+
+def test_a_model_in_training_mode_predicts_nothing(model, speech):
+    """Its answers would be random, and each would change its batch normalisation."""
+    before = copy.deepcopy(model.state_dict())
+    model.train()
+    for call in (predict, predict_windows, lambda model, waveform: embed(model, [waveform])):
+        with pytest.raises(ValueError, match=r"call model.eval\(\)"):
+            call(model, speech)
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
