@@ -100,6 +100,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true", help="write nothing; exit code 1 when a table is out of date")
     parser.add_argument("--recompute", action="store_true", help="compute the metrics again from the predictions")
     options = parser.parse_args(arguments)
+    if missing := [path for path in DOCUMENTS if not path.is_file()]:
+        print(f"No {missing[0]}: an installed package has no docs. Run this in a checkout.", file=sys.stderr)
+        return 2
     if options.recompute:
         recompute()
     blocks = render_blocks()

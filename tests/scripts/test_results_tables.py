@@ -135,3 +135,9 @@ def test_check_reports_a_changed_figure(three_models, tmp_path, monkeypatch):
 def test_a_damaged_result_is_named(three_models, capsys):
     (three_models / "resonet" / "middle.json").write_text("{")
     assert results_tables.main([]) == 2 and "resonet/middle.json" in capsys.readouterr().err
+
+
+def test_without_docs_nothing_is_written(tmp_path, monkeypatch, capsys):
+    """As in an installed package."""
+    monkeypatch.setattr(results_tables, "DOCUMENTS", (tmp_path / "results.md",))
+    assert results_tables.main([]) == 2 and "Run this in a checkout" in capsys.readouterr().err
