@@ -3,6 +3,7 @@
 python -m scripts.make_protocols            needs SER_CORPORA; writes assets/protocols/*.csv
 """
 
+import argparse
 import sys
 from collections import Counter
 
@@ -26,7 +27,9 @@ def absent_corpora(name: str, there: set[str]) -> list[str]:
         return []
 
 
-def main() -> int:
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.parse_args(arguments)  # no flags, but --help must not write the splits
     try:
         utterances = read_corpora(corpora_root()).utterances
     except CorpusError as error:

@@ -33,6 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("arguments", nargs=argparse.REMAINDER)
     options = parser.parse_args(arguments)
     sys.path.insert(0, str(Path(__file__).parent.parent))  # where a wheel puts `scripts` and `pages`
+    sys.argv[0] = f"ser {options.command}"  # the name in the usage of every parser
     if options.command in SCRIPTS:
         check_arguments(options.command, options.arguments)
     return import_module(f"scripts.{SCRIPTS.get(options.command, options.command)}").main(options.arguments)

@@ -47,7 +47,12 @@ def predict_parser() -> argparse.ArgumentParser:
 
 def archive_parser() -> argparse.ArgumentParser:
     parser = _described("predict_archive")
-    parser.add_argument("folder", metavar="FOLDER", help="or an address: s3://bucket/folder, gs://..., abfs://...")
+    parser.add_argument(
+        "folder",
+        type=folder_name,
+        metavar="FOLDER",
+        help="or an address: s3://bucket/folder, gs://..., abfs://...",
+    )
     parser.add_argument("--model", help="name or folder; default: the fast one")
     parser.add_argument("--out", type=table_path, default=Path("results.parquet"), metavar="TABLE")
     parser.add_argument("--workers", type=positive, default=n_cores(), help="processes; default: one per core")
@@ -194,6 +199,17 @@ def request_rate(text: str) -> float:
     if not 0 < rate < math.inf:
         raise argparse.ArgumentTypeError(f"{text!r} is no rate: name a number above 0, such as 20")
     return rate
+
+
+def folder_name(text: str) -> str:
+    """A folder, or an address.
+
+    Raises:
+        argparse.ArgumentTypeError: no name, as of a variable of the shell that is not set: it would be this folder.
+    """
+    if not text.strip():
+        raise argparse.ArgumentTypeError("the name is empty: name a folder, or . for this one")
+    return text
 
 
 def table_path(text: str) -> Path:

@@ -7,6 +7,7 @@ from collections.abc import Container, Iterable, Mapping
 from itertools import islice
 from pathlib import Path
 
+from scripts.common.flags import folder_name
 from ser_core.data import (
     UNKNOWN_EMOTION,
     CorporaListing,
@@ -25,7 +26,7 @@ MAX_NAMED = 5  # files in one message
 def add_folder_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--folder",
-        type=Path,
+        type=lambda text: Path(folder_name(text)),
         action="append",
         default=[],
         metavar="PATH",

@@ -97,8 +97,31 @@ def test_the_address_that_a_server_names_opens_in_a_browser():
 
 
 def test_wrong_flags_are_refused_under_the_name_of_the_command(capsys):
-    for arguments in (["sing"], ["export", "prosonet", "--format", "tape"], ["train", "no-such-model"]):
+    for arguments, usage in [
+        (["sing"], "usage: ser "),
+        (["export", "prosonet", "--format", "tape"], "usage: ser export "),
+        (["train", "no-such-model"], "usage: ser train "),
+        (["predict"], "usage: ser predict "),  # refused by the script itself
+        (["fuse", "--every", "0"], "usage: ser fuse "),
+    ]:
         with pytest.raises(SystemExit) as refused:
             ser.main(arguments)
         assert refused.value.code == 2
-        assert capsys.readouterr().err.startswith("usage: ser ")
+        assert capsys.readouterr().err.startswith(usage), arguments
+
+
+@pytest.mark.parametrize("command", sorted({*ser.SCRIPTS, *ser.other_scripts()}))
+def test_every_command_shows_its_help_and_does_nothing(command, capsys):
+    with pytest.raises(SystemExit) as ended:
+        ser.main([command, "--help"])
+    assert ended.value.code == 0 and capsys.readouterr().out.startswith(f"usage: ser {command} ")
+
+
+@pytest.mark.parametrize(
+    "arguments", [["archive", "  "], ["evaluate", "prosonet", "--folder", ""], ["prepare_corpora", "--folder", ""]]
+)
+def test_a_folder_without_a_name_is_not_this_one(arguments, capsys):
+    """As of a variable of the shell that is not set."""
+    with pytest.raises(SystemExit) as refused:
+        ser.main(arguments)
+    assert refused.value.code == 2 and "the name is empty" in capsys.readouterr().err
