@@ -88,6 +88,8 @@ class BodyReader:
     async def recording(self, request: Request) -> AsyncIterator[tuple[bytes, str]]:
         """Content of the recording and its file name or "", which is never used as a path. Errors as `content`."""
         async with self.content(request) as content:
+            if content.reference:  # it would be left out of the answer
+                raise HTTPException(400, f"Leave out {REFERENCE_FIELD!r}: /predict and /windows of REST take one.")
             yield content.files[0]
 
     @asynccontextmanager

@@ -17,6 +17,13 @@ def test_an_upload_is_taken_once_under_a_name_of_the_server(live):
     assert [uploads.take(name), uploads.take(name), uploads.take("/etc/hostname")] == [b"sound", None, None]
 
 
+def test_an_upload_takes_no_reference(live):
+    client = TestClient(Starlette(routes=[live.GradioUploads(RequestLimits()).route("/upload")]))
+    files = {"files": ("a.wav", b"sound", "audio/wav"), "reference": (None, "recording")}
+    refused = client.post("/upload", files=files)
+    assert refused.status_code == 400 and "Leave out 'reference'" in refused.json()["error"]
+
+
 def test_uploads_have_bounds(live, checkpoints):
     client = TestClient(live.build_live(RequestLimits(max_body_bytes=1000, max_total_body_bytes=25_000)))
     path = "/gradio_api/upload"
