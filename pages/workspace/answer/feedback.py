@@ -52,7 +52,7 @@ def _ask(clip: SessionClip, result: ModelResult) -> None:
         if not prediction.abstain:
             args = (clip, result, prediction.emotion)
             st.button("Yes", key="right", on_click=_label, args=args, icon=":material/check:", shortcut="Y")
-            st.markdown("No, I meant", width="content")
+            st.markdown("No, it was", width="content")
         for i, emotion in enumerate(EMOTIONS, 1):
             args = (clip, result, emotion)
             st.button(emotion_label(emotion), key=f"meant-{emotion}", on_click=_label, args=args, shortcut=str(i))

@@ -25,8 +25,6 @@ from ser_core.labels import format_probability
 from ser_core.models import FAST_MODEL, AdapterError, CheckpointError, available_models
 from ser_core.plots import emotion_label, probability_bars
 
-NEXT = {"why": "Why {emotion}?", "over_time": "Over time", "map": "On the map", "voice": "The voice"}
-"""View -> text of the button that leads there."""
 CHANGES_FROM_S = 30.0  # one emotion says little about a longer recording
 
 
@@ -54,7 +52,8 @@ def draw(clip: SessionClip) -> Callable[[], None] | None:
     fill_in = _show_evidence(left, right, prepared, settings.model, result)
     with st.container():
         feedback.show_feedback(clip, result)
-    offer_enrolment(clip, result.prediction)
+    if clip.utterance is None:  # an actor of a corpus is not the person here
+        offer_enrolment(clip, result.prediction)
     details.show_details(prepared.quality, result)
     details.show_export(clip, prepared, result, segments)
     return fill_in
@@ -114,17 +113,15 @@ def _show_answer(clip: SessionClip, result: ModelResult) -> None:
         st.caption(about_voice)
     if clip.utterance:
         _show_truth(clip)
-    _show_next(prediction.emotion, "over_time" if clip.recording.duration_s > CHANGES_FROM_S else "why")
+    _show_next(prediction.emotion, clip.recording.duration_s)
 
 
-def _show_next(emotion: str, first: str) -> None:
-    """Buttons to the other views, the one that says most about this clip in colour."""
-    with st.container(horizontal=True, gap="xsmall", key="next"):
-        for view, text in NEXT.items():
-            if view in views.VIEWS:
-                label = text.format(emotion=emotion_label(emotion))
-                kind = "primary" if view == first else "secondary"
-                st.button(label, key=f"next-{view}", on_click=views.show, args=(view,), type=kind)
+def _show_next(emotion: str, duration_s: float) -> None:
+    """A button to the view that says most about this clip; the switch above leads to all of them."""
+    view, text = "why", f"Why {emotion_label(emotion)}?"
+    if duration_s > CHANGES_FROM_S:
+        view, text = "over_time", "Over time"
+    st.button(text, key=f"next-{view}", on_click=views.show, args=(view,), type="primary")
 
 
 def _show_evidence(

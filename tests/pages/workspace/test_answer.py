@@ -193,6 +193,13 @@ def test_a_clip_without_speech_is_not_offered_as_one_of_the_voice(enrolling):
     assert not enrolling.exception and "enrol-clip" not in [button.key for button in enrolling.button]
 
 
+def test_a_clip_of_an_actor_is_not_offered_as_one_of_the_voice(enrolling):
+    enrolling.button(key="voice-1006_IOM").click().run()
+    assert session_of(enrolling).clip.utterance and not enrolling.exception
+    keys = [button.key for button in enrolling.button]
+    assert "reveal" in keys and "enrol-clip" not in keys
+
+
 NAN = wav(np.full(8000, np.nan), subtype="FLOAT")
 UNUSABLE = {
     "empty.wav": b"",
@@ -484,8 +491,11 @@ def test_the_other_models_are_filled_in(page, monkeypatch, checkpoint, tmp_path)
     assert {key[2].name for key in session_of(page).memory if "answer" in key} == {str(checkpoint), str(again)}
 
 
-def test_next_steps_lead_to_the_other_views(page):
+def test_one_next_step_leads_to_the_view_that_says_most_about_the_clip(page):
     page.button(key="sample-low_slow.ogg").click().run()
+    assert [button.key for button in page.button if str(button.key).startswith("next-")] == ["next-why"]
+    page.button(key="sample-story.ogg").click().run()
+    assert [button.key for button in page.button if str(button.key).startswith("next-")] == ["next-over_time"]
     page.button(key="next-over_time").click().run()
     assert not page.exception and page.query_params["view"] == "over_time" and page.dataframe
 
