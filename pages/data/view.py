@@ -131,7 +131,7 @@ def show_measure(found: dict) -> None:
     unit = f"{measure['title']} [{measure['unit']}]"
     alt = f"{unit} by emotion and corpus; the table below has the numbers."
     chart(emotion_boxplots(groups, unit), key="spread", numbers=False, alt=alt)
-    st.caption(f"{measure['title']}: {measure['definition']}. Box: quartiles; whiskers: 5 % and 95 %.")
+    st.caption(f"{measure['title']}: {measure['definition']}. Box: quartiles; whiskers: 5% and 95%.")
     if box := opened("Table", "spread-table"):
         with box:
             rows = [{column: group[column] for column in SPREAD_COLUMNS} for group in groups]

@@ -26,7 +26,7 @@ def show_groups(found: EvaluationResults) -> None:
     whose = " of all folds together, whichever is chosen as the test part" if of_all_folds else ""
     charted = "" if part is table else f", {_n_speakers(part)} of them in the charts by sex and age"
     st.caption(
-        f"{_n_speakers(table)} test speakers{whose}{charted}. The bars are 95 % intervals over speakers: where "
+        f"{_n_speakers(table)} test speakers{whose}{charted}. The bars are 95% intervals over speakers: where "
         "those of two groups overlap widely, the difference may be chance. UAR is comparable only between groups with "
         "the same emotions."
     )

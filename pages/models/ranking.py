@@ -22,9 +22,8 @@ from ser_core.evaluation import (
     published_table,
 )
 from ser_core.metrics import format_percent
-from ser_core.plots import class_score_dots, ranking_plot, score_heatmap
+from ser_core.plots import SCORE_TITLES, class_score_dots, ranking_plot, score_heatmap
 
-MEASURES = {"uar": "UAR", "macro_f1": "macro-F1", "accuracy": "accuracy"}
 WIDER = {"speaker-independent": "speaker-independent-8"}  # protocol -> another one whose test parts hold its clips
 
 
@@ -51,14 +50,14 @@ def show_ranking(found: EvaluationResults) -> None:
 
 def _show_plot(comparison: Comparison, ranking: Sequence[RankedModel]) -> None:
     measure = st.segmented_control(
-        "Measure", MEASURES, format_func=MEASURES.get, default="uar", key="measure", bind="query-params"
+        "Measure", SCORE_TITLES, format_func=SCORE_TITLES.get, default="uar", key="measure", bind="query-params"
     )
     measure = measure or "uar"
     chart(
         ranking_plot(ranking, measure, _references(comparison) if measure == "uar" else {}),
         key="ranking",
         numbers=False,
-        alt=f"{MEASURES[measure]} of {len(ranking)} models; the table below has the numbers.",
+        alt=f"{SCORE_TITLES[measure]} of {len(ranking)} models; the table below has the numbers.",
     )
 
 
@@ -79,7 +78,7 @@ def _show_table(comparison: Comparison, ranking: Sequence[RankedModel]) -> None:
 
 def _show_corpora(comparison: Comparison, ranking: Sequence[RankedModel]) -> None:
     corpora = {s.model: {CORPUS_NAMES[name]: scores["uar"] for name, scores in s.corpora.items()} for s in ranking}
-    st.caption("UAR of each corpus; in the table 95 % intervals over speakers, from eight of a corpus on")
+    st.caption("UAR of each corpus; in the table 95% intervals over speakers, from eight of a corpus on")
     chart(score_heatmap(corpora), key="corpora", numbers=False, alt="UAR by model and corpus")
     if box := opened("Table", "corpora-table"):
         with box:
@@ -109,12 +108,12 @@ def _trained_on_more(comparison: Comparison) -> list[RankedModel]:
 
 def _restricted(standing: RankedModel, corpora: Iterable[str]) -> RankedModel:
     scores = {corpus: standing.corpora[corpus] for corpus in corpora}
-    means = {measure: mean_over_corpora({"corpora": scores}, measure) for measure in MEASURES}
+    means = {measure: mean_over_corpora({"corpora": scores}, measure) for measure in SCORE_TITLES}
     return replace(standing, corpora=scores, means=means, left_out=None, ece=None)
 
 
 def _row(standing: RankedModel) -> dict:
-    means = {f"{title} %, mean": round(100 * standing.means[m], 1) for m, title in MEASURES.items()}
+    means = {f"{title} %, mean": round(100 * standing.means[m], 1) for m, title in SCORE_TITLES.items()}
     rest = {"ECE, mean": standing.ece and round(standing.ece, 3), "weights shipped": standing.shipped}
     return {"model": standing.model} | means | rest
 
@@ -176,7 +175,7 @@ def _published(standing: RankedModel) -> dict:
     row = {"model": standing.model, "published as": standing.published["title"]}
     for measure in ("accuracy", "macro_f1"):
         if measure in standing.published:
-            title = MEASURES[measure]
+            title = SCORE_TITLES[measure]
             row[f"{title} %"] = round(100 * standing.pooled[measure], 1)
             row[f"{title} %, published"] = round(100 * standing.published[measure], 1)
             row[f"{title}, points"] = round(100 * standing.difference[measure], 1)

@@ -32,6 +32,7 @@ from .curves import (
     roc_lines as roc_lines,
 )
 from .evaluation import (
+    SCORE_TITLES as SCORE_TITLES,
     class_score_dots as class_score_dots,
     emotion_boxplots as emotion_boxplots,
     group_intervals as group_intervals,
@@ -97,6 +98,7 @@ from .style import (
     GREY as GREY,
     emotion_label as emotion_label,
     format_duration as format_duration,
+    format_frequency as format_frequency,
     format_time as format_time,
     png_source as png_source,
 )

@@ -17,7 +17,7 @@ from ser_core.interpret import FaithfulnessCurves, PerturbationProbe, mel_band_c
 from ser_core.labels import EMOTION_STYLES
 from ser_core.plots.clip.spectrogram import Spectrogram
 from ser_core.plots.clip.trajectory import MIN_PEAK_TO_SHOW
-from ser_core.plots.style import GREY, LEGEND_BELOW, emotion_label, png_source
+from ser_core.plots.style import GREY, LEGEND_BELOW, emotion_label, format_frequency, png_source
 
 if TYPE_CHECKING:
     from ser_core.interpret import Explanation
@@ -139,7 +139,7 @@ def _add_profile(
 
 def _with_relevance_axes(figure: go.Figure, spectrogram: Spectrogram, time_s: np.ndarray) -> go.Figure:
     hertz, heights = zip(*spectrogram.frequency_ticks, strict=True)
-    ticks = {"tickvals": heights, "ticktext": [f"{hz / 1000:g} k" if hz >= 1000 else str(hz) for hz in hertz]}
+    ticks = {"tickvals": heights, "ticktext": [f"{format_frequency(hz)} " for hz in hertz]}
     figure.update_layout(height=RELEVANCE_MAP_HEIGHT, margin={"l": 0, "r": 0, "t": 4, "b": 24}, hovermode="closest")
     figure.update_xaxes(range=[time_s[0], time_s[-1]], showgrid=False, zeroline=False, fixedrange=True, col=1)
     figure.update_xaxes(showticklabels=False, zeroline=True, zerolinecolor=GREY, fixedrange=True, col=2)

@@ -37,7 +37,7 @@ def _emotion_lines(curves: Mapping[str, "Curve"], area: str, x_title: str, y_tit
         line = {"color": EMOTION_STYLES[emotion].colour, "width": 2}
         name = f"{emotion_label(emotion)}, {area} {curve.area:.2f}"
         figure.add_scatter(x=curve.x, y=curve.y, mode="lines", line=line, legendgroup=emotion, showlegend=False)
-        figure.data[-1].update(name=name, hovertemplate=f"{emotion}: %{{x:.2f}}, %{{y:.2f}}<extra></extra>")
+        figure.data[-1].update(name=name, hovertemplate=f"{emotion}: %{{x:.0%}}, %{{y:.0%}}<extra></extra>")
         _add_line_markers(figure, curve, name, EMOTION_STYLES[emotion].colour, EMOTION_STYLES[emotion].marker, emotion)
     return _with_unit_axes(figure, x_title, y_title)
 
@@ -102,8 +102,8 @@ def _with_unit_axes(figure: go.Figure, x_title: str, y_title: str) -> go.Figure:
     n_lines = -(-sum(trace.showlegend is not False for trace in figure.data) // 2)
     margin = {"l": 0, "r": 8, "t": 4, "b": 60 + 20 * n_lines}
     figure.update_layout(height=380 + 20 * n_lines, margin=margin, legend=LEGEND_BELOW, hovermode="closest")
-    figure.update_xaxes(range=[0, 1], title=x_title, zeroline=False)
-    figure.update_yaxes(range=[0, 1.02], title=y_title, zeroline=False)
+    figure.update_xaxes(range=[0, 1], title=x_title, tickformat=".0%", zeroline=False)
+    figure.update_yaxes(range=[0, 1.02], title=y_title, tickformat=".0%", zeroline=False)
     return figure
 
 
@@ -159,12 +159,13 @@ def class_score_radar(values: Mapping[str, Mapping[str, float]]) -> go.Figure:
     return figure
 
 
-def learning_curves(curves: Mapping[str, Sequence[float]], title: str) -> go.Figure:
+def learning_curves(curves: Mapping[str, Sequence[float]], title: str, is_share: bool = False) -> go.Figure:
     """Learning curves: one line per run over its epochs.
 
     Args:
         curves: run -> one value per epoch.
         title: of the vertical axis.
+        is_share: whether the values are shares, such as UAR: in percent then.
     """
     figure = go.Figure()
     for name, values in curves.items():
@@ -176,14 +177,14 @@ def learning_curves(curves: Mapping[str, Sequence[float]], title: str) -> go.Fig
             line={"color": style.colour, "width": 2, "dash": style.dash},
             marker={"symbol": style.marker, "size": 7},
             name=name,
-            hovertemplate=f"{name}, epoch %{{x}}: %{{y:.4g}}<extra></extra>",
+            hovertemplate=f"{name}, epoch %{{x}}: %{{y:{'.1%' if is_share else '.4g'}}}<extra></extra>",
         )
     n_lines = -(-len(curves) // 3)
     figure.update_layout(height=340 + 20 * n_lines, margin={"l": 0, "r": 8, "t": 4, "b": 50 + 20 * n_lines})
     figure.update_layout(legend=LEGEND_BELOW, showlegend=True)
     longest = max(map(len, curves.values()), default=1)
     figure.update_xaxes(title="epoch", tick0=1, dtick=-(-longest // 10), zeroline=False)  # integer ticks
-    figure.update_yaxes(title=title, zeroline=False)
+    figure.update_yaxes(title=title, tickformat=".0%" if is_share else None, zeroline=False)
     return figure
 
 

@@ -37,7 +37,9 @@ CORPUS_SYMBOLS = {
     "ravdess_song": "bowtie-open",
 }
 LINES = ("dot", "dash", "dashdot")  # of references
+AXIS_TITLE = 40  # pixels
 LINES_ABOVE = 50  # pixels of three lines of text over the plot
+SCORE_TITLES = {"uar": "UAR", "macro_f1": "macro-F1", "accuracy": "accuracy"}
 BOX_COLUMNS = {"y": "row", "lowerfence": "p5", "q1": "q1", "median": "median", "q3": "q3", "upperfence": "p95"}
 
 
@@ -63,14 +65,14 @@ def ranking_plot(
     title = "mean of speech"  # short: two entries of the legend are side by side on a phone
     figure.add_scatter(x=means, y=names, mode="markers", marker=marker, text=[f"{mean:.0%}" for mean in means])
     figure.data[-1].update(name=title, textposition="top center", hovertemplate="%{y}: %{x:.1%}<extra></extra>")
-    figure = with_row_layout(figure.update_xaxes(**SHARE_AXIS), names)
+    figure = with_row_layout(figure.update_xaxes(**SHARE_AXIS, title=SCORE_TITLES[measure]), names)
     for (name, value), dash in zip((references or {}).items(), LINES, strict=False):
         line = {"color": GREY, "width": 2, "dash": dash}
         above = f"{name}, {value:.1%}".replace(", ", "<br>")
         figure.add_vline(value, line=line, layer="below", annotation_text=above, annotation_position="top")
     if references:
         figure.update_layout(height=figure.layout.height + LINES_ABOVE, margin_t=LINES_ABOVE)
-    return figure
+    return figure.update_layout(height=figure.layout.height + AXIS_TITLE)
 
 
 def _add_references(figure: go.Figure, references: Mapping[str, float], rows: Sequence[str]) -> None:
@@ -103,7 +105,7 @@ def verdict_plot(verdict: "Verdict") -> go.Figure:
         figure.data[-1].update(hovertemplate=f"%{{y}}, {title}: %{{x:.1%}}<extra></extra>")
     _add_references(figure, {"chance": verdict.chance}, names)
     figure = with_row_layout(figure.update_xaxes(**SHARE_AXIS, title="UAR"), names)
-    return figure.update_layout(height=figure.layout.height + 40)
+    return figure.update_layout(height=figure.layout.height + AXIS_TITLE)
 
 
 def _open_circle(colour: str) -> dict[str, Any]:
@@ -119,7 +121,7 @@ def group_intervals(groups: Mapping[str, "Scores"], model: str, references: Mapp
     """
     figure, colour = go.Figure(), model_style(model).colour
     for title, is_known, symbol in (
-        ("UAR, 95 % interval over speakers", True, "circle"),
+        ("UAR, 95% interval over speakers", True, "circle"),
         ("UAR, too few speakers for an interval", False, "circle-open"),
     ):
         rows = {name: scores for name, scores in groups.items() if (scores.uar_ci is not None) == is_known}

@@ -15,7 +15,7 @@ from ser_core.interpret import CIRCUMPLEX_COORDINATES, LESSON_TOP_DB, mel_band_e
 from ser_core.labels import EMOTION_STYLES, format_probability
 from ser_core.plots.clip.spectrogram import FREQUENCY_TICKS_HZ, magma_png
 from ser_core.plots.model_style import series_colour
-from ser_core.plots.style import GREY, LEGEND_BELOW, ROWS_AXIS, emotion_label, png_source
+from ser_core.plots.style import GREY, LEGEND_BELOW, ROWS_AXIS, emotion_label, format_frequency, png_source
 
 if TYPE_CHECKING:
     from ser_core.audio import Prosody
@@ -43,7 +43,9 @@ def log_mel_image(level_db: np.ndarray, fmax: float, start_s: float, duration_s:
     heights = hz_to_mel(ticks) / hz_to_mel(fmax)
     figure.update_layout(height=260, margin=NARROW_MARGIN)
     figure.update_xaxes(range=[start_s, start_s + duration_s], ticksuffix=" s", fixedrange=True, showgrid=False)
-    figure.update_yaxes(range=[0, 1], tickvals=heights, ticktext=[f"{hertz} Hz " for hertz in ticks], fixedrange=True)
+    figure.update_yaxes(
+        range=[0, 1], tickvals=heights, ticktext=[f"{format_frequency(hertz)} " for hertz in ticks], fixedrange=True
+    )
     figure.update_yaxes(showgrid=False, zeroline=False)
     return figure
 
@@ -76,7 +78,10 @@ def mel_filter_triangles(n_mels: int, fmax: float) -> go.Figure:
         y = [value for _ in filters for value in (0, 1, 0, None)]
         figure.add_scatter(x=x, y=y, mode="lines", line={"color": colour, "width": 1.5}, hoverinfo="skip")
     figure.update_layout(height=130, margin=NARROW_MARGIN, showlegend=False)
-    figure.update_xaxes(range=[0, SAMPLE_RATE / 2], ticksuffix=" Hz", fixedrange=True, zeroline=False)
+    ticks = range(1000, SAMPLE_RATE // 2, 1000)
+    names = [format_frequency(hertz) for hertz in ticks]
+    figure.update_xaxes(range=[0, SAMPLE_RATE / 2], tickvals=[*ticks], ticktext=names, tickangle=0, fixedrange=True)
+    figure.update_xaxes(zeroline=False)
     figure.update_yaxes(visible=False, range=[0, 1.05], fixedrange=True)
     return figure
 
@@ -94,9 +99,8 @@ def spectral_envelope_lines(original_db: np.ndarray, kept_db: np.ndarray, fmax: 
     positions = hz_to_mel(ticks) / hz_to_mel(fmax) * (len(bands) + 1) - 1  # band k peaks at edge k + 1
     figure.update_layout(height=260, margin=NARROW_MARGIN | {"b": 56})
     figure.update_layout(legend=LEGEND_BELOW)
-    figure.update_xaxes(
-        tickvals=positions, ticktext=[f"{hertz} Hz" for hertz in ticks], fixedrange=True, zeroline=False
-    )
+    names = [format_frequency(hertz) for hertz in ticks]
+    figure.update_xaxes(tickvals=positions, ticktext=names, fixedrange=True, zeroline=False)
     figure.update_yaxes(ticksuffix=" dB", fixedrange=True, zeroline=False)
     return figure
 

@@ -36,6 +36,11 @@ def format_duration(duration_s: float) -> str:
     return f"{minutes} min {seconds} s"
 
 
+def format_frequency(hertz: float) -> str:
+    """As on every axis of frequency: 250 Hz, 4 kHz."""
+    return f"{hertz / 1000:g} kHz" if hertz >= 1000 else f"{hertz:g} Hz"
+
+
 def time_ticks(duration_s: float) -> list[float]:
     """Tick positions of a time axis in seconds."""
     step_s = next((step for step in TIME_TICK_STEPS_S if duration_s / step <= MAX_TIME_TICKS), TIME_TICK_STEPS_S[-1])

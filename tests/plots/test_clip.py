@@ -36,9 +36,18 @@ from ser_core.plots.heatmaps import (
     score_heatmap,
     significance_heatmap,
 )
+from ser_core.plots.lessons import log_mel_image, mel_filter_triangles
 from ser_core.plots.model_style import FIRST_MODELS, model_style
 from ser_core.plots.plane import arousal_valence_plane
-from ser_core.plots.style import GREY, LEGEND_LINE, emotion_label, format_duration, format_time, text_colour_on
+from ser_core.plots.style import (
+    GREY,
+    LEGEND_LINE,
+    emotion_label,
+    format_duration,
+    format_frequency,
+    format_time,
+    text_colour_on,
+)
 from ser_core.training.experiments import Experiment
 from tests.make_results import three_results
 
@@ -183,6 +192,7 @@ def test_the_ranking_has_the_mean_and_each_corpus(comparison):
     assert mean.x == tuple(entry.means["accuracy"] for entry in comparison.ranking)
     shown, uar = (tuple(entry.corpora["savee"][name] for entry in comparison.ranking) for name in ("accuracy", "uar"))
     assert traces["SAVEE"].x == shown != uar
+    assert ranking_plot(comparison.ranking, "macro_f1").layout.xaxis.title.text == "macro-F1"
 
 
 def test_the_ranking_has_a_legend_that_a_phone_shows_and_names_its_lines_above(comparison):
@@ -381,6 +391,21 @@ def test_runs_of_different_length_share_an_axis():
     assert (figure.layout.xaxis.tick0, figure.layout.xaxis.dtick) == (1, 1)
     assert (list(one.x), list(one.y)) == ([1, 2, 3], [1.0, 0.5, 0.25]) and list(other.x) == [1]
     assert one.line.color != other.line.color and one.marker.symbol != other.marker.symbol
+
+
+def test_shares_are_percent_on_every_axis(comparison):
+    assert learning_curves({"a": [0.5]}, "UAR", is_share=True).layout.yaxis.tickformat == ".0%"
+    assert learning_curves({"a": [0.5]}, "loss").layout.yaxis.tickformat is None
+    curves = risk_coverage_lines({"a": Curve(np.array([0.0, 1.0]), np.array([0.0, 0.5]), 0.25)}).layout
+    axes = ranking_plot(comparison.ranking).layout.xaxis, curves.xaxis, curves.yaxis
+    assert {axis.tickformat for axis in axes} == {".0%"}
+
+
+def test_every_axis_of_frequency_has_its_unit():
+    assert [format_frequency(hertz) for hertz in (250, 1000, 2500.0, 8000)] == ["250 Hz", "1 kHz", "2.5 kHz", "8 kHz"]
+    filters, image = mel_filter_triangles(16, 8000), log_mel_image(np.zeros((4, 4)), 8000, 0.0, 1.0)
+    for ticks in (filters.layout.xaxis.ticktext, image.layout.yaxis.ticktext):
+        assert ticks and all(tick.strip().endswith("Hz") for tick in ticks) and "4 kHz" in "".join(ticks)
 
 
 def test_the_best_experiments_of_their_kind_are_filled():

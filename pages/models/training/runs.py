@@ -70,7 +70,7 @@ def _show_curves(shown: list[RunRecord]) -> None:
     measure = st.selectbox("Curve", measures, measures.index(default), format_func=_title, key="curve")
     lines = {run.name: run.values(measure) for run in shown if run.values(measure)}
     chart(
-        learning_curves(lines, _title(measure)),
+        learning_curves(lines, _title(measure), measure.startswith(DEV_UAR)),
         key="curves",
         alt=", ".join(f"{name}: {values[-1]:.4g} after {len(values)} epochs" for name, values in lines.items()),
     )

@@ -43,7 +43,7 @@ def _show_curves(names: list[str]) -> None:
         curves = {name: values for name, values in curves.items() if None not in values}
         if curves:
             words = ", ".join(f"{name}: {values[-1]:.3g} after {len(values)} epochs" for name, values in curves.items())
-            chart(learning_curves(curves, title), key=f"shipped-{key}", alt=f"{title}: {words}")
+            chart(learning_curves(curves, title, key == "uar"), key=f"shipped-{key}", alt=f"{title}: {words}")
 
 
 def _row(name: str) -> dict | None:

@@ -13,7 +13,7 @@ from streamlit.runtime import get_instance
 from pages.ui.components.curves import Curves, curves
 from pages.ui.components.sent import sent_value
 from ser_core.audio import SAMPLE_RATE, encode_wav
-from ser_core.plots import Spectrogram, png_source, spectrogram, waveform_envelope
+from ser_core.plots import Spectrogram, format_frequency, png_source, spectrogram, waveform_envelope
 
 LOWEST_PEAK = 0.01  # of full scale: below -40 dBFS a waveform is drawn as small as it is
 FOLDER = Path(__file__).parent
@@ -90,7 +90,7 @@ def player(
         on_trim: called with (start_s, end_s) when the person wants to keep only the chosen interval.
         docked: the player of the workspace: lower, with the keys of the page, and played by `ser:play` events.
     """
-    hertz = [{"text": _hertz(hz), "height": height} for hz, height in tracks[0].spectrogram.frequency_ticks]
+    hertz = [{"text": format_frequency(hz), "height": height} for hz, height in tracks[0].spectrogram.frequency_ticks]
     cells = [asdict(cell) for cell in cells]
     _mount(
         key=key,
@@ -159,7 +159,3 @@ def served(content: bytes, mime: str, place: str, name: str) -> str:
     """
     base = st.get_option("server.baseUrlPath").strip("/")
     return f"/{base}".rstrip("/") + get_instance().media_file_mgr.add(content, mime, place, file_name=name)
-
-
-def _hertz(hertz: int) -> str:
-    return f"{hertz / 1000:g} kHz" if hertz >= 1000 else f"{hertz} Hz"

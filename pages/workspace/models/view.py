@@ -100,7 +100,7 @@ def _show_bars(rows: Sequence[Prediction], first: Prediction) -> None:
     chart(aligned_probability_bars(rows), key="aligned", alt=alt)
     st.caption(
         f"Analysed {format_time(first.start_s)} to {format_time(first.end_s)}, with {first.speech_s:.1f} s of speech. "
-        "Each bar goes from 0 to 100 %. In full colour: the prediction; a model that is not sure has none."
+        "Each bar goes from 0 to 100%. In full colour: the prediction; a model that is not sure has none."
     )
 
 
