@@ -133,6 +133,16 @@ def downloaded(page):
     return file.suggested_filename, json.loads(file.path().read_text())
 
 
+def cut(page):
+    """Visible texts of which the end is replaced by three dots."""
+    return page.evaluate(
+        """() => [...document.querySelectorAll("[data-testid=stMain] *")]
+             .filter((e) => e.checkVisibility() && getComputedStyle(e).textOverflow === "ellipsis")
+             .filter((e) => e.innerText && e.clientWidth > 1) // no name of an icon, for those who hear it
+             .filter((e) => e.scrollWidth > e.clientWidth + 1).map((e) => e.innerText)"""
+    )
+
+
 def overflow(page):
     """Visible elements over the right edge of the window; what is inside a chart, table or slider is its affair."""
     return page.evaluate(

@@ -8,7 +8,7 @@ from importlib import resources
 from playwright.sync_api import expect
 
 from tests.browser.conftest import DESK
-from tests.browser.steps import answered, overflow, still
+from tests.browser.steps import answered, cut, overflow, still
 
 AXE = (resources.files("axe_playwright_python") / "axe.min.js").read_text()
 PAGES = (
@@ -41,6 +41,8 @@ SWITCHED = """scheme => {
   return app.colorScheme === scheme && brightness(app.backgroundColor) < brightness(color) === (scheme === "dark") &&
     !document.getAnimations().some((a) => a instanceof CSSTransition && a.playState === "running");
 }"""  # colours fade
+EDGES = """chosen => [...chosen.parentElement.children].filter((e) => e !== chosen)
+  .flatMap((e) => [getComputedStyle(e).borderLeftColor, getComputedStyle(e).borderRightColor])"""
 RUN = """async (rules) => {
   const { violations } = await axe.run(document, { resultTypes: ["violations"], ...rules });
   return violations.map(({ id, impact, nodes }) => [impact, id, nodes.map((n) => `${n.target}`).slice(0, 5)]);
@@ -65,6 +67,19 @@ def test_no_serious_finding_nothing_wider_than_a_phone_and_no_other_host(new_pag
         page.set_viewport_size(DESK)
     assert not found, "\n".join(found)
     assert [url for url in asked if not url.startswith((app_url, "data:", "blob:"))] == []
+
+
+def test_a_phone_shows_every_text_to_its_end(new_page, app_url):
+    page = new_page("about:blank", viewport=PHONE)
+    for path in ("", "many_files", "my_voice", "clip?sample=story&model=prosonet"):
+        page.goto(f"{app_url}/{path}")
+        page.locator("h1").first.wait_for()
+        still(page)
+        assert in_the_end(page, partial(cut, page)) == [], path
+    expect(page.locator(".model-row", has_text="resonet-no-attention")).to_be_visible()  # the longest name
+    page.goto(f"{app_url}/models?show=Groups%20of%20speakers")  # the first choice of a line, below the last of another
+    edges = page.locator("[data-testid=stButtonGroup] button[data-selected=true]").evaluate(EDGES)
+    assert len({*edges}) == 1, edges
 
 
 def test_what_opens_over_the_page_follows_the_theme(new_page, app_url):
