@@ -12,7 +12,7 @@ model = enrolling_model()
 view.show_introduction(model)
 if model:
     view.show_state(model)
-    reading, others = st.columns([1.5, 1], gap="large")
+    reading, others = st.columns([1.5, 1], gap="medium")
     with reading:
         view.show_reading(model)
     with others:

@@ -5,7 +5,7 @@ import streamlit as st
 from pages.home import view
 
 view.draw_head()
-inputs, example = st.columns([1.15, 1], gap="large")
+inputs, example = st.columns([1.15, 1], gap="medium")
 with inputs:
     view.show_recorder()
     view.show_upload()

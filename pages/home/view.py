@@ -55,7 +55,9 @@ def show_example() -> None:
                 f"Predicted by {found.model}, which does not know this actor. Acted as: {voice.utterance.emotion}.",
                 width="content",
             )
-            st.button("Open it", key="open-example", on_click=_open, args=(voice,), icon=":material/arrow_forward:")
+            st.button(
+                "Open the example", key="open-example", on_click=_open, args=(voice,), icon=":material/arrow_forward:"
+            )
 
 
 def show_voices() -> None:

@@ -11,7 +11,7 @@ with st.spinner("Starting"):
     from ser_core.serving import LIVE_PATH, is_serving
 
 if is_serving.is_set():
-    st.caption("Leaving or reloading this page ends the session. “Open in Clip” keeps its recording.")
+    st.caption("Predictions while you speak. Leaving this page ends the session; “Open in Clip” keeps its recording.")
     live_frame(f"{LIVE_PATH}/", take_live_recording, choose_voice())
     if session().source and session().source.kind == "live":  # just handed over
         st.switch_page("pages/workspace/page.py", query_params={"view": "over_time"})

@@ -73,7 +73,7 @@ def _draw_without_clip(problem: AudioError | None) -> None:
     elif not available_models():
         show_no_model()
     else:
-        st.info("Record, upload or pick a clip: the views above are about it.", title="No clip yet")
+        st.info("Record, upload or pick one above. The map needs none.", title="No clip yet")
 
 
 def _draw_clip(clip: SessionClip) -> None:

@@ -66,6 +66,8 @@ def _draw(place, first: Prediction, known: dict[str, Prediction | None], n_other
     with place.container(gap="xsmall"):
         st.markdown(f"**{agreement_in_words(rows, waiting)}**")
         st.html(f'<ul class="model-rows">{"".join(map(_row, rows))}</ul>')
+        if any(prediction.abstain for prediction in rows):
+            st.caption("“?”: this model is not sure.")
 
 
 def _row(prediction: Prediction) -> str:

@@ -111,9 +111,10 @@ def _show_answer(clip: SessionClip, result: ModelResult) -> None:
         st.warning(plain(prediction.reference_note))
     if about_voice := describe_voice([result.model]):
         st.caption(about_voice)
-    if clip.utterance:
-        _show_truth(clip)
-    _show_next(prediction.emotion, clip.recording.duration_s)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        _show_next(prediction.emotion, clip.recording.duration_s)
+        if clip.utterance:
+            _show_truth(clip)
 
 
 def _show_next(emotion: str, duration_s: float) -> None:
@@ -148,7 +149,7 @@ def _show_truth(clip: SessionClip) -> None:
     if session().revealed != clip.id:
         st.button("Reveal the label", on_click=_reveal, args=(clip.id,), key="reveal", icon=":material/visibility:")
         return
-    st.markdown(f"The label is {coloured(clip.utterance.emotion)}.")
+    st.markdown(f"The label is {coloured(clip.utterance.emotion)}.", width="content")
 
 
 def _reveal(clip_id: str) -> None:

@@ -216,7 +216,7 @@ def test_an_unusable_file_gets_a_sentence_and_the_page_goes_on(page, name):
     assert not page.exception
     assert re.search(r"[A-Z].{20,}\.", page.error[0].value.replace("\\", ""))
     assert not page.metric
-    assert "pick a clip" in page.info[0].value  # where the view would be
+    assert "pick one" in page.info[0].value  # where the view would be
     page.button(key="sample-even.ogg").click().run()
     assert not page.exception and not page.error and page.metric
 
