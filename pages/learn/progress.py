@@ -26,7 +26,7 @@ def show(lessons: Sequence[str], chosen: str) -> None:
     opened.add(chosen)
     place = lessons.index(chosen)
     left = [lesson for lesson in (*lessons[place + 1 :], *lessons[:place]) if lesson not in opened]
-    st.progress(len(opened) / len(lessons), f"{len(opened)} of {len(lessons)} lessons")
+    st.progress(len(opened) / len(lessons), f"{len(opened)} of {len(lessons)} lessons opened")
     if left:
         st.button(f"Next: {left[0]}", icon=":material/arrow_forward:", on_click=_open, args=(left[0],), key="next")
 

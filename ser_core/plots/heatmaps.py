@@ -87,7 +87,7 @@ def confusion_heatmap(confusion: Sequence[Sequence[int]], labels: Sequence[str],
     _add_clickable_cells(grid, columns, rows, text, [(labels[k], name) for k in present.tolist() for name in labels])
     grid.update_layout(height=36 * len(rows) + 106 + CAMERA_HEIGHT, margin={"l": 0, "r": 0, "t": CAMERA_HEIGHT, "b": 0})
     grid.update_xaxes(title="predicted", **slanted_names(labels))
-    grid.update_yaxes(title="true", autorange="reversed")
+    grid.update_yaxes(title="label", autorange="reversed")
     return grid
 
 

@@ -199,5 +199,5 @@ def prosody_curves(voices: Mapping[str, "Prosody"]) -> go.Figure:
     figure.update_layout(height=320, margin={"l": 0, "r": 8, "t": 4, "b": 70}, legend=LEGEND_BELOW)
     figure.update_yaxes(title="pitch, Hz", type="log", tickvals=[75, 100, 150, 200, 300, 400, 600], row=1, col=1)
     figure.update_yaxes(title="level, dBFS", row=2, col=1)
-    figure.update_xaxes(title="s", row=2, col=1)
+    figure.update_xaxes(title="seconds", row=2, col=1)
     return figure.update_xaxes(zeroline=False).update_yaxes(zeroline=False)

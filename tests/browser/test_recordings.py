@@ -102,7 +102,7 @@ def walk_the_map(page) -> None:
     page.locator(".card").get_by_text(clip).wait_for()
     expect(page.locator(".card img")).to_be_visible()
     rerun(page, lambda: page.mouse.click(*at))
-    card, row = page.locator(".st-key-map-clip"), page.get_by_role("button", name="In a row")
+    card, row = page.locator(".st-key-map-clip"), page.get_by_role("button", name="Play all")
     card.get_by_text(clip).wait_for()
     row.wait_for()
     rerun(page, lambda: page.keyboard.press("a"))

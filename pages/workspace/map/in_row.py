@@ -21,7 +21,7 @@ def draw_button(found: Atlas, around: Neighbourhood) -> None:
         st.button("Stop", key="stop-row", icon=":material/stop:", on_click=stop, help="Escape stops too.")
     elif _from(found, around, 0) is not None:
         icon = ":material/playlist_play:"
-        st.button("In a row", key="play-row", icon=icon, shortcut="a", on_click=_start, args=(found, around), help=HELP)
+        st.button("Play all", key="play-row", icon=icon, shortcut="a", on_click=_start, args=(found, around), help=HELP)
 
 
 HELP = "Plays the nearest clips one after the other, the nearest first. Escape stops."

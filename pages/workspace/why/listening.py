@@ -32,7 +32,9 @@ def show_parts(
     for name, column in zip(ORDER, st.columns(len(ORDER), gap="medium"), strict=True):
         with column:
             _show_part(clip, tracks[name], probabilities[name], question.emotion, _title(name, percent))
-    st.caption("Masked audio is out of distribution: use these predictions to test the map only.")
+    st.caption(
+        "No training clip sounds like a part: predictions of parts test the map, and say nothing about the voice."
+    )
 
 
 def _title(name: str, percent: int) -> str:

@@ -64,8 +64,8 @@ def _show_explanation(clip: SessionClip, prepared: PreparedClip, result: ModelRe
         found = state.explanation(explained, method, question)
         words = describe_relevance(found, explained.frontend)
         _show_question(result, explained, question)
-        listening.show_parts(clip, explained, found, question, percent)
         st.markdown(_summary(found, words))
+        listening.show_parts(clip, explained, found, question, percent)
     with below:
         _show_map(explained, found, words)
         is_new = state.known_curves(explained, method, question) is None

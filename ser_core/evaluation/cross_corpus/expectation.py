@@ -120,8 +120,8 @@ def _describe_gain(model: str, reference: str, described: str) -> str:
         return ""
     alone, enrolled = np.mean(pairs, 0)
     return (
-        f"Measured on {len(corpora)} corpora that the model was not trained on: the UAR is {alone:.0%} without and "
-        f"{enrolled:.0%} with {described}."
+        f"Measured on {len(corpora)} corpora that the model was not trained on: it recognises {alone:.0%} of the "
+        f"emotions without and {enrolled:.0%} with {described} (UAR)."
     )
 
 

@@ -95,6 +95,7 @@ def test_progress_is_kept_and_leads_to_the_next_lesson(page):
     lesson(page, titles[3])
     assert session_of(page).page(LearnState).opened == {titles[i] for i in (0, 1, 3)}
     assert page.button(key="next").label == f"Next: {titles[4]}"
+    assert "3 of 7 lessons opened" in [bar.proto.text for bar in page.get("progress")]  # no number of this lesson
 
 
 def test_bands_and_window_change_what_is_said(page):

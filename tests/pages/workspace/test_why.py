@@ -87,6 +87,12 @@ def test_an_empty_page_says_what_it_does_and_where_audio_goes(page):
     assert "kept in this session" in texts(page)
 
 
+def test_the_finding_comes_before_the_parts_that_show_it(opened):
+    said = [element.value for element in opened.markdown]
+    (finding,) = [i for i, text in enumerate(said) if text.startswith(("Half of", "Nothing here"))]
+    assert all(finding < i for i, text in enumerate(said) if re.search(r"\*\*\d+%\*\*", text)) and shares(opened)
+
+
 def test_a_clip_is_explained_from_its_most_telling_window(opened, new_model, speech):
     options = box(opened, "Window").options
     windows = predict_windows(new_model(), speech)
