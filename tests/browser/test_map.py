@@ -141,3 +141,13 @@ def test_a_voice_is_placed_with_its_neighbours_on_a_small_screen(new_page, app_u
     expect(page.get_by_text("nearest to your clip")).to_be_visible()
     assert eventually(page, lambda: page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"))
     assert saved(page, "Download the map as CSV").path().read_text().count("\n") == len(load_atlas(space).ids) + 1
+
+
+def test_names_on_the_map_follow_the_theme(new_page, app_url, space):
+    page = new_page(f"{app_url}/clip?view=map&space={space}&map=UMAP", viewport=DESK, color_scheme="dark")
+    page.get_by_text("have its emotion").wait_for()
+    name = page.locator(f"[class*=st-key-map-{space}-] .annotation")
+    name.first.wait_for()
+    fills = name.first.evaluate("there => [...there.querySelectorAll('.bg, text')].map(e => getComputedStyle(e).fill)")
+    background, text = (sum(map(int, re.findall(r"\d+", fill))) for fill in fills)
+    assert background < 100 < 500 < text
