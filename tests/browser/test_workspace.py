@@ -37,6 +37,23 @@ def arrived(wav, notes):
 recorder(key="raw", max_s=int(st.query_params["max_s"]), on_clip=arrived)
 st.text(st.session_state.get("text", ""))
 """
+PLAYER_LATE = """
+import sys, time
+from dataclasses import asdict
+sys.path.insert(0, {root!r})
+import streamlit as st
+from pages.ui.components.player import Cell, player, sound_id, track
+from pages.ui.components.remote import remote
+from ser_core import load_audio
+
+tracks = [track("Clip", load_audio({sound!r}), "clip")]
+place = st.container()
+cells = [Cell(0.0, 2.0, "happy", "+", "#E6A100", 1.0, "happy")]
+remote(key="remote", request=None, cells=[*map(asdict, cells)], sound=sound_id(tracks), speech=[(0.5, 2.0)])
+time.sleep(2)
+with place:
+    player(tracks, None, key="player", docked=True)
+"""
 HEIGHT = "element => element.offsetHeight"
 FAULTS = {
     "NotAllowedError": "blocked the microphone",
@@ -77,6 +94,16 @@ def test_from_the_microphone_to_the_answer_the_player_and_the_export(page):
     assert eventually(page, lambda: position_s(page) == pytest.approx(content["duration_s"] / 2, abs=0.2))
     page.get_by_role("button", name="Play").first.click()
     assert eventually(page, lambda: position_s(page) > content["duration_s"] / 2 + 0.3)
+
+
+def test_a_player_that_is_mounted_last_shows_what_was_handed_over_before(new_page, tmp_path, request):
+    script = tmp_path / "player_late.py"
+    sound = str(SAMPLES / "low_slow.ogg")
+    script.write_text(PLAYER_LATE.format(root=str(request.config.rootpath), sound=sound))
+    with served(script) as url:
+        page = new_page(url)
+        expect(page.locator(".player .speech > *")).to_have_count(1)
+        expect(page.locator(".player .names")).to_contain_text("happy")
 
 
 def test_the_recorder_stops_by_itself(new_page, tmp_path, request):

@@ -29,6 +29,13 @@ function dock(player) {
   };
 }
 
+function takeHanded(player) { // speech and labels that were handed over before this sound was here
+  const handed = window.serHanded;
+  if (handed?.id !== player.id) return;
+  showSpeech(player, handed);
+  if (handed.cells && player.cellsId !== handed.cells_id) drawCells(player, handed);
+}
+
 function sayTime(player, time_s) { // for what draws a cursor of its own
   window.dispatchEvent(new CustomEvent("ser:time", { detail: { time_s, playing: !player.audio.paused } }));
 }

@@ -13,10 +13,12 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const player = players.get(parentElement);
   player.send = (interval) => setTriggerValue("trim", interval);
   player.trim.hidden = !data.trims;
-  if (player.id !== data.id) load(player, data);
+  const isNew = player.id !== data.id;
+  if (isNew) load(player, data);
   showSpeech(player, data);
   if (player.cellsId !== data.cells_id) drawCells(player, data);
   if (data.docked && !player.undock) dock(player);
+  if (data.docked && isNew) takeHanded(player);
   return () => {
     player.audio.pause();
     player.undock?.();

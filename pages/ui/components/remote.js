@@ -4,6 +4,7 @@ const remotes = new WeakMap();
 
 export default function ({ data, parentElement }) {
   if (!remotes.has(parentElement)) remotes.set(parentElement, build(parentElement));
+  window.serHanded = data; // for a player that is mounted later: it has missed the events
   window.dispatchEvent(new CustomEvent("ser:speech", { detail: data }));
   if (data.cells) window.dispatchEvent(new CustomEvent("ser:cells", { detail: data }));
   const { request } = data;
@@ -12,6 +13,7 @@ export default function ({ data, parentElement }) {
     window.dispatchEvent(new CustomEvent(request.stop ? "ser:stop" : "ser:play", { detail: request }));
   }
   return () => {
+    window.serHanded = null;
     remotes.get(parentElement)?.close();
     remotes.delete(parentElement);
   };
