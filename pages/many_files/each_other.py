@@ -52,8 +52,8 @@ def _may_be_a_reference(emotions: Sequence[str]) -> bool:
 def _suggest(n_files: int, measured: str) -> None:
     with st.container(border=True):
         st.markdown(
-            f"**Are these {n_files} recordings of one kind** (microphone, room, language) and of several moods? Then "
-            f"more predictions are right relative to each other. {measured}"
+            f"**Are these {n_files} recordings of one kind** (microphone, room, language) and of several moods? "
+            f"Relative to each other more are right. {measured}"
         )
         st.button("Predict them relative to each other", icon=":material/join_inner:", on_click=_switch_on)
 

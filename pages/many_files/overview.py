@@ -24,21 +24,21 @@ PART_NOTES = {
 
 
 def show_overview(batch: Batch) -> None:
-    """Figures, the counts of the first model, and the accuracy where there are labels."""
+    """Figures, the counts of the first model, the accuracy where there are labels, and what may raise it."""
     model = batch.models[0]
     found = [p for row, p in predictions_of(batch.rows, model) if row.has_speech]
     with st.container(horizontal=True):
         _show_figures(batch, model, found)
+    if found:
+        left, right = st.columns([1, 1.1], gap="medium") if batch.labelled else (st.container(), None)
+        with left:
+            _show_counts(model, found)
+        if right:
+            with right:
+                _show_accuracy(batch)
+    else:
+        st.caption(f"{model} has found no speech so far.")
     show_each_other(batch, found)
-    left, right = st.columns([1, 1.1], gap="large") if batch.labelled else (st.container(), None)
-    with left:
-        if not found:
-            st.caption(f"{model} has found no speech so far.")
-            return
-        _show_counts(model, found)
-    if right:
-        with right:
-            _show_accuracy(batch)
 
 
 def _show_figures(batch: Batch, model: str, found: Sequence[Prediction]) -> None:

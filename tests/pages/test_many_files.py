@@ -185,6 +185,11 @@ def test_files_of_one_kind_are_suggested_as_reference_and_the_gain_is_counted(pa
     assert "of one kind" not in texts(choose(page, *few))
     choose(page, *few, ("1001_DFA_ANG_XX.wav", last))
     assert f"Are these {each_other.MIN_SUGGESTED_COLLECTION} recordings of one kind" in texts(page)
+    order = [element.value for element in page.main if element.type in ("caption", "markdown")]
+    counts, suggestion = (
+        next(i for i, text in enumerate(order) if start in text) for start in ("Emotions predicted", "**Are these")
+    )
+    assert counts < suggestion  # first what came out
     (button,) = [button for button in page.button if "relative to each other" in button.label]
     button.click().run()
     items = session_of(page).page(UploadState).results.values()
