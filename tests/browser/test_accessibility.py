@@ -82,6 +82,14 @@ def test_a_phone_shows_every_text_to_its_end(new_page, app_url):
     assert len({*edges}) == 1, edges
 
 
+def test_lessons_and_parts_stand_in_few_lines(new_page, app_url):
+    for path, viewport, n_lines in (("learn", DESK, 1), ("models", PHONE, 2)):
+        page = new_page(f"{app_url}/{path}", viewport=viewport)
+        choices = page.get_by_test_id("stButtonGroup").first.get_by_role("radio")
+        choices.first.wait_for()
+        assert len({box["y"] for box in (choice.bounding_box() for choice in choices.all())}) == n_lines, path
+
+
 def test_what_opens_over_the_page_follows_the_theme(new_page, app_url):
     page, found = new_page(f"{app_url}/clip?sample=1006_IOM&model=prosonet"), []
     answered(page)

@@ -14,7 +14,7 @@ from ser_core.evaluation.comparison.compare import compare_results
 from ser_core.inference.results import MIN_SPEECH_TO_PREDICT_S, Prediction, Trajectory
 from ser_core.labels import AROUSAL_VALENCE, EMOTION_STYLES, EMOTIONS, format_probability
 from ser_core.metrics import Curve, Reliability
-from ser_core.plots.clip.bars import probability_bars, stacked_probability_bars
+from ser_core.plots.clip.bars import aligned_probability_bars, probability_bars, stacked_probability_bars
 from ser_core.plots.clip.spectrogram import MAX_IMAGE_COLUMNS, spectrogram, waveform_envelope
 from ser_core.plots.clip.trajectory import trajectory_lines
 from ser_core.plots.curves import (
@@ -133,6 +133,11 @@ def test_side_by_side_rows_are_complete_and_only_predictions_highlighted():
         (bar.name, row) for bar in figure.data for row, o in zip(bar.y, bar.marker.opacity, strict=True) if o == 1
     }
     assert bright == {(emotion_label("angry"), "m")}
+
+
+def test_a_full_bar_ends_before_the_next_column():
+    first, second, *_ = aligned_probability_bars([prediction(angry=1.0)]).data
+    assert first.base[0] + 1 < second.base[0]
 
 
 @pytest.mark.parametrize("speech_s", [0, MIN_SPEECH_TO_PREDICT_S / 2])

@@ -26,9 +26,9 @@ def show_plane(result: ModelResult) -> None:
         trail,
     )
     chart(figure, key="plane", numbers=False, alt=_words(prediction))
-    dots = f"Dots: {len(labels)} clips of unseen speakers, coloured by label. " if labels else ""
-    line = "Line: change over time. " if len(trail) > 1 else ""
-    st.caption(f"{dots}{line}The place is the mean of the emotions' places, weighted by probability.")
+    dots = f" Dots: {len(labels)} clips of unseen speakers, coloured by label." if labels else ""
+    line = " Line: change over time." if len(trail) > 1 else ""
+    st.caption(f"Large: this clip, at the mean of the emotions' places weighted by probability.{line}{dots}")
 
 
 def change_over_time(trajectory: Trajectory) -> np.ndarray:

@@ -11,6 +11,7 @@ from ser_core.plots.style import GREY, LEGEND_BELOW, ROW_HEIGHT, ROWS_AXIS, SHAR
 if TYPE_CHECKING:
     from ser_core.inference import Prediction
 
+COLUMN_STEP = 1.08  # of columns of bars up to 1: a full bar ends before the next column
 MIN_BAR_FOR_SYMBOL = 0.08  # a narrower segment of a bar has no space for its symbol
 
 
@@ -52,19 +53,18 @@ def aligned_probability_bars(predictions: Sequence["Prediction"]) -> go.Figure:
     The predicted emotion is in full colour; a model that abstains has none.
     """
     emotions, figure = list(predictions[0].probabilities), go.Figure()
-    for column, emotion in enumerate(emotions):
+    starts = [COLUMN_STEP * column for column in range(len(emotions))]
+    for start, emotion in zip(starts, emotions, strict=True):
         values = [prediction.probabilities[emotion] for prediction in predictions]
-        figure.add_bar(
-            x=values, base=[column] * len(values), customdata=values, **_bars_of_models(predictions, emotion)
-        )
+        figure.add_bar(x=values, base=[start] * len(values), customdata=values, **_bars_of_models(predictions, emotion))
         figure.data[-1].update(hovertemplate=f"%{{y}}: {emotion} %{{customdata:.1%}}<extra></extra>")
     edge = {"type": "line", "yref": "y domain", "y0": 0, "y1": 1, "opacity": 0.35, "layer": "below"}
     edge |= {"line": {"width": 1, "color": GREY}}
-    figure.update_layout(shapes=[edge | {"x0": column, "x1": column} for column in range(len(emotions) + 1)])
+    figure.update_layout(shapes=[edge | {"x0": start, "x1": start} for start in starts])
     figure.update_layout(barmode="overlay", bargap=0.25, margin={"l": 0, "r": 4, "t": 4, "b": 4}, showlegend=False)
     figure.update_layout(height=ROW_HEIGHT * len(predictions) + 70)
-    titles = {column + 0.5: emotion_label(emotion) for column, emotion in enumerate(emotions)}
-    figure.update_xaxes(range=[0, len(emotions)], tickvals=list(titles), ticktext=list(titles.values()), side="top")
+    titles = {start + 0.5: emotion_label(emotion) for start, emotion in zip(starts, emotions, strict=True)}
+    figure.update_xaxes(range=[0, starts[-1] + 1], tickvals=list(titles), ticktext=list(titles.values()), side="top")
     figure.update_xaxes(showgrid=False, zeroline=False, fixedrange=True)
     return figure.update_yaxes(fixedrange=True, **ROWS_AXIS)
 
