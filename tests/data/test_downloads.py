@@ -174,6 +174,14 @@ def test_unsafe_or_damaged_archives_are_refused(tmp_path, content):
     assert not list(tmp_path.rglob("*.unpacking"))
 
 
+def test_a_disk_without_space_for_the_members_is_found_before_unpacking(tmp_path, monkeypatch):
+    monkeypatch.setattr("ser_core.data.downloads.MIN_FREE_BYTES", 10**18)
+    (tmp_path / "a.zip").write_bytes(zipped({"a.wav": b"one"}))
+    with pytest.raises(DownloadError, match="disk space"):
+        unpack_zip(tmp_path / "a.zip", tmp_path / "out", everything)
+    assert {p.name for p in tmp_path.iterdir()} == {"a.zip"}
+
+
 def test_an_encrypted_archive_is_refused(tmp_path):
     content = bytearray(zipped({"a.wav": b"x"}))
     content[6] |= 1

@@ -5,16 +5,18 @@ import json
 import re
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import quote
 
 import pytest
 
 from scripts import download_corpora
 from ser_core.data.corpora import read_corpora
-from ser_core.data.downloads import DownloadError
+from ser_core.data.downloads import MIN_FREE_BYTES, DownloadError, RemoteFile
 from ser_core.data.sources.catalogue import CORPUS_SOURCES, DOWNLOAD_INSTRUCTIONS
 from ser_core.data.sources.download import download_corpus
 from ser_core.data.sources.github import GITHUB_CORPORA
+from ser_core.data.sources.recordings import download_files
 from ser_core.data.utterances import CorpusError
 from tests.make_corpus import voice, write_wav
 from tests.make_server import Server, zipped
@@ -77,7 +79,9 @@ def homes(server, tmp_path, monkeypatch) -> Server:
         server.contents[f"{REPOSITORY}/master/AudioWAV/{name}"] = f"{pointer}size {len(content)}\n".encode()
 
     for k, (corpus, paths) in enumerate(OTHER_LANGUAGES.items()):
-        tree = [{"path": "README.md", "type": "blob", "size": 999, "sha": "0"}, {"path": "x", "type": "tree"}]
+        others = ("README.md", CREMA_D[0])  # no recordings of this corpus
+        tree = [{"path": name, "type": "blob", "size": 999, "sha": "0"} for name in others]
+        tree.append({"path": "x", "type": "tree"})
         for i, path in enumerate((*paths, "../" + paths[0])):
             tree.append(
                 {"path": path, "type": "blob"}
@@ -125,6 +129,7 @@ def test_downloaded_corpora_are_readable(homes, tmp_path):
         **dict.fromkeys(OTHER_LANGUAGES, 2),
     }
     assert not found.unrecognised and not found.excluded
+    assert all(utterance.path.read_bytes().startswith(b"RIFF") for utterance in found.utterances)  # and no pointer
     assert not list(root.rglob("*.zip")) and not list(root.rglob("*.partial")) and not list(tmp_path.glob("*.wav"))
 
 
@@ -144,6 +149,24 @@ def test_an_archive_that_a_kill_left_behind_is_deleted(homes, tmp_path):
     left.write_bytes(b"unpacked before the kill")
     got("ravdess", root)
     assert not left.exists() and (root / "ravdess").is_dir()
+
+
+def test_an_archive_whose_unpacking_was_interrupted_is_not_downloaded_again(homes, tmp_path):
+    archive = tmp_path / "corpora" / ".download" / "ravdess.zip"
+    archive.parent.mkdir(parents=True)
+    (content,) = (content for path, content in homes.contents.items() if "Audio_Speech" in path)
+    archive.write_bytes(content)
+    got(homes, "ravdess", tmp_path / "corpora")
+    assert not [path for path, _ in homes.requests if "Audio_Speech" in path]
+    assert len(read_corpora(tmp_path / "corpora").utterances) == 5
+
+
+def test_after_an_error_no_further_files_are_downloaded(server, tmp_path, monkeypatch):
+    monkeypatch.setattr("ser_core.data.sources.recordings.N_PARALLEL_DOWNLOADS", 1)
+    files = [RemoteFile(f"{k}.wav", f"{server.address}/{k}.wav", 9, "md5", "0") for k in range(50)]
+    with pytest.raises(DownloadError, match="404"):
+        download_files(files, tmp_path, tmp_path / "tess", lambda *numbers: None)
+    assert len(server.requests) < len(files)
 
 
 @pytest.mark.parametrize("name", CORPUS_SOURCES)
@@ -166,6 +189,15 @@ def test_free_space_is_checked_before_writing(homes, tmp_path, name, monkeypatch
     with pytest.raises(DownloadError, match="--to"):
         got(name, tmp_path / "corpora")
     assert not list((tmp_path / "corpora").iterdir())
+
+
+def test_an_archive_needs_space_for_its_content_too(homes, tmp_path, monkeypatch):
+    archives = sum(len(content) for path, content in homes.contents.items() if path.endswith("/content"))
+    free = MIN_FREE_BYTES + 2 * archives
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: SimpleNamespace(free=free))
+    with pytest.raises(DownloadError, match="disk space"):
+        got(homes, "ravdess", tmp_path / "corpora")
+    assert not [path for path, _ in homes.requests if is_recording(path)]
 
 
 @pytest.mark.parametrize("name", CORPUS_SOURCES)
