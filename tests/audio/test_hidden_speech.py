@@ -6,7 +6,7 @@ import pytest
 from ser_core.audio.io import SAMPLE_RATE, read_audio
 from ser_core.audio.repairs.rumble import remove_rumble
 from ser_core.audio.vad import speech_segments
-from ser_core.audio.windows import analysed_bounds
+from ser_core.audio.windows import analysed_bounds, has_knock
 from tests.make_audio import with_soundfile
 
 
@@ -47,6 +47,13 @@ def test_a_knock_before_the_speech_is_not_analysed(quiet):
     assert analysed_bounds(quiet, speech_segments(quiet))[0] >= 0.8 * SAMPLE_RATE
 
 
+def test_a_loud_syllable_is_no_knock():
+    for ratio, is_knock in ((10, False), (25, True)):
+        waveform = np.full(3 * SAMPLE_RATE, 0.02, np.float32)
+        waveform[SAMPLE_RATE : SAMPLE_RATE + 2400] *= ratio
+        assert has_knock(waveform) == is_knock
+
+
 def test_speech_far_below_the_loudest_is_analysed():
     waveform = np.full(5 * SAMPLE_RATE, 0.001, np.float32)
     waveform[2 * SAMPLE_RATE : 3 * SAMPLE_RATE] = 0.5
@@ -81,6 +88,19 @@ def test_inaudible_sound_does_not_hide_quiet_speech(quiet, name):
     assert np.sqrt(np.mean(np.square(recording.waveform[2000:-2000] - quiet[2000:-2000]))) < 0.003
 
 
+def test_an_offset_of_a_fifth_of_the_level_is_removed(speech):
+    rms = np.sqrt(np.mean(np.square(speech)))
+    kept, notes = remove_rumble((speech + 0.2 * rms).astype(np.float32), SAMPLE_RATE)
+    assert abs(kept.mean()) < 0.01 * rms and "offset" in notes[0]
+
+
+def test_the_lowest_pitch_of_a_voice_is_no_rumble():
+    voice = 0.1 * np.sin(2 * np.pi * 75 * np.arange(2 * SAMPLE_RATE) / SAMPLE_RATE).astype(np.float32)
+    assert remove_rumble(voice, SAMPLE_RATE)[1] == ()
+    kept, notes = remove_rumble(voice + np.float32(0.3), SAMPLE_RATE)
+    assert len(notes) == 1 and np.abs(kept - voice).max() < 0.01  # also at both ends
+
+
 def test_the_offset_of_a_16_bit_recorder_is_removed_without_a_word(quiet):
     faint = quiet * np.float32(0.02)
     kept, notes = remove_rumble(faint + np.float32(-0.00013), SAMPLE_RATE)
@@ -89,6 +109,14 @@ def test_the_offset_of_a_16_bit_recorder_is_removed_without_a_word(quiet):
 
 
 def test_ordinary_recordings_are_unchanged(speech):
-    for waveform in (speech, speech + np.float32(0.001), np.zeros(8_000, np.float32), np.full(3, 0.5, np.float32)):
+    hum = np.sin(2 * np.pi * 30 * np.arange(len(speech)) / SAMPLE_RATE) * 2 * np.sqrt(np.mean(np.square(speech)))
+    hummed = (speech + hum).astype(np.float32)  # by twice the power of the speech
+    for waveform in (
+        speech,
+        speech + np.float32(0.001),
+        hummed,
+        np.zeros(8_000, np.float32),
+        np.full(3, 0.5, np.float32),
+    ):
         kept, notes = remove_rumble(waveform, SAMPLE_RATE)
         assert kept is waveform and notes == ()

@@ -27,6 +27,11 @@ def test_ordinary_files_need_no_repair(mono):
     assert repair_of(mono[:, None]) is None
     assert repair_of(np.stack([mono, 0.5 * mono], 1)) is None
     assert repair_of(np.zeros((RATE, 2), np.float32)) is None
+    clicked = 0.01 * mono
+    clicked[4000] = 0.9  # within full scale
+    assert repair_of(clicked[:, None]) is None
+    dither = 1e-5 * np.random.default_rng(0).standard_normal(RATE).astype(np.float32)
+    assert repair_of(np.concatenate([np.stack([dither, -dither], 1), np.stack([mono, mono], 1)])) is None
 
 
 def test_channels_that_cancel_are_inverted_where_they_do(mono):
@@ -36,6 +41,19 @@ def test_channels_that_cancel_are_inverted_where_they_do(mono):
     np.testing.assert_allclose(repair.downmix(channels, 0, RATE), mono, atol=1e-6)
     np.testing.assert_allclose(repair.downmix(channels[5000:], 5000, RATE), mono[5000:], atol=1e-6)
     assert len(repair.notes()) == 1 and "50%" in repair.notes()[0]
+
+
+def test_the_louder_channel_is_never_inverted(mono):
+    channels = np.stack([mono, 0.9 * mono], 1)
+    channels[RATE:, 1] *= -1
+    found = repair_of(channels).downmix(channels, 0, RATE)
+    np.testing.assert_allclose(found, 0.95 * mono, atol=1e-6)  # a turn in the middle would click
+
+
+def test_quiet_channels_that_cancel_are_inverted_too(mono):
+    quiet = 0.01 * mono  # about -60 dBFS
+    repair = repair_of(np.stack([quiet, -quiet], 1))
+    np.testing.assert_allclose(repair.downmix(np.stack([quiet, -quiet], 1), 0, RATE), quiet, atol=1e-7)
 
 
 def test_needles_are_cut_to_the_level_of_the_rest(mono):
@@ -49,6 +67,12 @@ def test_needles_are_cut_to_the_level_of_the_rest(mono):
 
 def test_a_loud_file_has_no_needles(mono):
     assert repair_of(20 * mono[:, None] / np.abs(mono).max()) is None
+    accent = 2.5 * mono / np.abs(mono).max()
+    accent[4000] = 5.0
+    assert repair_of(accent[:, None]) is None
+    beep = np.full(2 * RATE, 0.01, np.float32)
+    beep[:1600] = 4.0
+    assert repair_of(beep[:, None]) is None
 
 
 def test_without_a_repair_the_mean_over_channels_is_kept(mono):
