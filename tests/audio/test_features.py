@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from ser_core.audio.features import FrontendConfig, LogMel, frame_mask
+from ser_core.audio.features import FrontendConfig, LogMel, frame_mask, standardise_features
 
 librosa = lazy_loader.load("librosa")  # its import compiles for many seconds
 
@@ -132,6 +132,18 @@ def test_each_channel_has_zero_mean_and_unit_variance(speech):
     np.testing.assert_allclose(found[0], (plain - plain.mean()) / plain.std(), atol=1e-3)
 
 
+def test_each_cepstral_coefficient_has_zero_mean_and_unit_variance(speech):
+    found = features(speech, FrontendConfig(n_mfcc=13))[0]
+    np.testing.assert_allclose(found.mean(1), 0, atol=1e-4)
+    np.testing.assert_allclose(found.std(1), 1, atol=1e-3)
+
+
+def test_a_clip_that_never_changes_does_not_become_noise():
+    """A level that varies by a thousandth of a decibel, below what anyone hears."""
+    steady = 0.001 * torch.randn(1, 1, 64, 50, generator=torch.Generator().manual_seed(0))
+    assert standardise_features(steady, None).abs().max() < 0.1
+
+
 def test_features_do_not_depend_on_the_level(speech, subtests):
     for gain in [0.1, 0.5, 3.0]:
         with subtests.test(gain=gain):
@@ -146,10 +158,18 @@ def test_features_do_not_depend_on_the_level(speech, subtests):
 
 
 @pytest.mark.parametrize(
-    "config", [PLAIN, FrontendConfig(), FrontendConfig(deltas=2)], ids=["plain", "normalised", "deltas"]
+    "config",
+    [
+        PLAIN,
+        FrontendConfig(),
+        FrontendConfig(deltas=2),
+        FrontendConfig(n_mfcc=13, deltas=1),
+        FrontendConfig(more_windows=(1024,)),
+    ],
+    ids=["plain", "normalised", "deltas", "coefficients", "windows"],
 )
 def test_a_padded_batch_equals_single_clips(config):
-    clips = [noise(n, seed=n) for n in (1, 700, 2400, 9000, 30_000)]
+    clips = [noise(n, seed=n) for n in (1, 700, 2100, 2400, 9000, 30_000)]  # 2100: a single window of the derivative
     batch, n_samples = padded(*clips, extra=5000)
     together = LogMel(config)(batch, n_samples).numpy()
     for row, clip in zip(together, clips, strict=True):

@@ -43,6 +43,26 @@ def test_the_pitch_of_a_voice_is_measured(pitch_hz):
     assert np.nanmedian(found) == pytest.approx(pitch_hz, rel=0.005) and np.isnan(found).mean() < 0.1
 
 
+def test_the_melody_of_a_lively_voice_is_kept():
+    pitch_hz = 180 * 2 ** (0.6 * np.sin(2 * np.pi * 0.5 * np.arange(32_000) / SAMPLE_RATE))  # 7 semitones up and down
+    phase = 2 * np.pi * np.cumsum(pitch_hz) / SAMPLE_RATE
+    found = measure_prosody((0.2 * sum(np.sin(k * phase) / k for k in range(1, 10))).astype(np.float32)).pitch_hz
+    voiced = np.flatnonzero(~np.isnan(found[:-1]))
+    assert len(voiced) > 0.9 * len(found)
+    np.testing.assert_allclose(found[voiced], pitch_hz[256 * voiced], rtol=0.03)
+
+
+def test_the_contours_have_the_time_of_the_sound():
+    voice = pulses(150.0) * (np.arange(32_000) >= 16_000)
+    found = measure_prosody(voice)
+    loud = found.time_s[found.level_dbfs > found.level_dbfs.max() - 3]
+    assert loud.min() == pytest.approx(1.0, abs=0.02) and loud.max() == pytest.approx(2.0, abs=0.02)
+    rms = np.sqrt(np.mean(np.square(voice[16_000:])))
+    assert found.level_dbfs[90] == pytest.approx(20 * np.log10(rms), abs=0.5) and found.level_dbfs[0] == pytest.approx(
+        -120
+    )
+
+
 @pytest.mark.parametrize("semitones", [-4, 0.5, 7])
 def test_a_pitch_shift_keeps_the_tempo(semitones):
     voice = pulses(150.0) * (np.arange(32_000) < 16_000)  # half of it is silence

@@ -59,6 +59,15 @@ def test_noise_has_the_ratio_that_it_is_called_by(subtests):
             assert level_db(quiet) - level_db(change(quiet, rng()) - quiet) == pytest.approx(snr_db, abs=0.05)
 
 
+def test_noise_is_drawn_from_all_recordings_and_all_of_their_parts():
+    quiet = CLIP / 10
+    seeds = [np.random.default_rng(seed) for seed in range(12)]
+    added = np.stack([r.add_noise(10, NOISES)(quiet, seed) - quiet for seed in seeds])
+    alike = np.corrcoef(added) > 0.9  # the same part of the same recording
+    repeated = np.corrcoef(added[:, :8000], added[:, 8000:16_000])[:12, 12:].diagonal() > 0.9
+    assert alike.sum() == len(seeds) and 0 < repeated.sum() < len(seeds)  # the first recording has 8,000 samples
+
+
 @pytest.mark.parametrize(("rooms", "decay_s"), [(SMALL_ROOM, (0.1, 0.4)), (LARGE_ROOM, (0.4, 1.0))])
 def test_the_response_of_a_room_decays_as_its_size_and_walls_demand(rooms, decay_s):
     for seed in range(5):
@@ -66,6 +75,14 @@ def test_the_response_of_a_room_decays_as_its_size_and_walls_demand(rooms, decay
         left_db = 10 * np.log10(np.cumsum(np.square(response)[::-1])[::-1] / np.square(response).sum())
         start, end = (int(np.argmax(left_db < level)) for level in (-5, -25))
         assert response[0] == 1 and (response >= 0).all() and decay_s[0] < 3 * (end - start) / SAMPLE_RATE < decay_s[1]
+
+
+def test_an_image_is_as_late_and_as_quiet_as_its_way_is_long(monkeypatch):
+    monkeypatch.setattr(r, "_images", lambda *_: (np.array([2.0, 4.0, 10.0]), np.array([0, 1, 2])))
+    response = draw_room_response(r.RoomRange(SMALL_ROOM.size_m, (0.5, 0.5)), rng())
+    (at,) = np.nonzero(response)
+    np.testing.assert_allclose(at, [0, 2 / 343 * SAMPLE_RATE, 8 / 343 * SAMPLE_RATE], atol=0.5)
+    np.testing.assert_allclose(response[at], [1, 0.5 * 2 / 4, 0.25 * 2 / 10])
 
 
 def test_a_room_keeps_length_and_level():
