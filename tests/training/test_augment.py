@@ -324,10 +324,112 @@ def test_each_part_of_the_config_is_used(waveform, features, switched_on):
     assert (found[..., :width] - features[..., :width]).abs().mean() > 1e-3
 
 
-def test_gain_is_drawn_within_its_range(waveform):
-    changed, _ = Augment(replace(NEUTRAL, gain_db=12.0), RATE, generator()).waveform(waveform.clone(), N_SAMPLES)
-    gain_db = 20 * torch.log10(changed.abs().amax(1) / waveform.abs().amax(1))
-    assert (gain_db.abs() <= 12).all() and gain_db.abs().min() > 0.1 and gain_db[0] != gain_db[1]
+def drawn(config: AugmentConfig, waveform: Tensor) -> list[tuple[Tensor, Tensor]]:
+    """Waveforms and lengths of 30 draws."""
+    return [Augment(config, RATE, generator(seed)).waveform(waveform.clone(), N_SAMPLES) for seed in range(30)]
+
+
+def test_gain_is_drawn_within_its_range_in_both_directions(waveform):
+    changed = torch.stack([found for found, _ in drawn(replace(NEUTRAL, gain_db=12.0), waveform)])
+    gain_db = 20 * torch.log10(changed.abs().amax(2) / waveform.abs().amax(1))
+    assert -12 <= gain_db.min() < -8 and 8 < gain_db.max() <= 12 and not torch.equal(gain_db[:, 0], gain_db[:, 1])
+
+
+def test_a_shift_is_drawn_in_seconds(waveform):
+    shifts = torch.stack([lengths - N_SAMPLES for _, lengths in drawn(replace(NEUTRAL, shift_s=0.1), waveform)])
+    assert 0 <= shifts.min() < 160 and 1440 < shifts.max() < 1600
+
+
+@pytest.mark.parametrize("kind", ["noise", "babble"])
+def test_noise_is_drawn_within_its_ratios(waveform, kind):
+    config = replace(NEUTRAL, **{f"{kind}_chance": 1.0}, min_snr_db=10.0, max_snr_db=35.0)
+    added = torch.stack([found - waveform for found, _ in drawn(config, waveform)])
+    snr_db = 10 * torch.log10(waveform.square().sum(1) / added.square().sum(2))
+    assert 9.99 < snr_db.min() < 15 and 30 < snr_db.max() < 35.01
+
+
+def test_a_chance_is_that_of_each_clip(waveform):
+    changed = torch.stack([found for found, _ in drawn(replace(NEUTRAL, noise_chance=0.2), waveform)])
+    share = (changed != waveform).any(2).float().mean()
+    assert 0.05 < share < 0.4 and not changed[:, 1, N_SAMPLES[1] :].any()
+
+
+def test_a_room_is_drawn_within_its_decay():
+    click = torch.zeros(2, 16_000)
+    click[:, 0] = 1.0
+    for found, _ in drawn(replace(NEUTRAL, room_chance=1.0, max_decay_s=0.5), click):
+        echo = found.clone()
+        echo[:, 0] = 0
+        assert echo[:, 800:1200].any(1).all() and echo[:, 8000:].abs().max() < 1e-6
+
+
+def test_a_band_drawn_keeps_the_middle_of_speech():
+    noise = torch.randn(2, 16_000, generator=generator())
+    for found, _ in drawn(replace(NEUTRAL, band_chance=1.0), noise):
+        before, after = (torch.fft.rfft(x[0]).abs()[500:2500].square().sum() for x in (noise, found))
+        assert 10 * torch.log10(before / after) < 1
+
+
+def test_warp_and_tilt_are_drawn_in_both_directions():
+    ramp = torch.linspace(-1, 1, 64)[None, None, :, None].expand(2, 1, 64, 50).contiguous()
+    n_frames = torch.tensor([50, 50])
+    for config in (replace(NEUTRAL, warp=0.1), replace(NEUTRAL, tilt=0.3)):
+        found = torch.stack(
+            [Augment(config, RATE, generator(seed)).features(ramp.clone(), n_frames) for seed in range(30)]
+        )
+        change = found[:, :, 0, 40, 0] - ramp[0, 0, 40, 0]
+        assert change.min() < -0.03 and change.max() > 0.03 and change.abs().max() < 0.14
+
+
+def test_derivatives_are_not_tilted():
+    features, augment = torch.zeros(2, 2, 64, 50), Augment(replace(NEUTRAL, tilt=0.3), RATE, generator())
+    found = augment.features(features, torch.tensor([50, 50]), n_deltas=1)
+    assert found[:, 0].any() and not found[:, 1].any()
+
+
+def test_masks_are_drawn_up_to_their_widths():
+    flat, n_frames = torch.ones(2, 1, 64, 100), torch.tensor([100, 40])
+    bands, frames = [], []
+    for seed in range(40):
+        config = replace(NEUTRAL, n_masks=1, max_mask_mels=8, max_mask_share=0.2)
+        found = Augment(config, RATE, generator(seed)).features(flat.clone(), n_frames)[:, 0]
+        bands.append((found == 0).all(2).sum(1))
+        frames.append((found == 0).all(1).sum(1) - (100 - n_frames))
+    bands, frames = torch.stack(bands), torch.stack(frames)
+    assert bands.min() == 0 and bands.max() == 8
+    assert frames.min() == 0 and 15 < frames[:, 0].max() < 20 and 5 < frames[:, 1].max() < 8  # of each clip's own
+    few = Augment(config, RATE, generator(1)).features(torch.ones(40, 1, 12, 9), torch.full((40,), 9))[:, 0]
+    assert (few == 0).all(2).sum(1).max() == 3  # a quarter of the bands
+    two = Augment(replace(NEUTRAL, n_masks=2, max_mask_share=0.0), RATE, generator(3)).features(flat, n_frames)[0, 0]
+    assert ((two[:, 0] == 0).int().diff(prepend=torch.zeros(1)) == 1).sum() == 2
+
+
+@pytest.mark.parametrize("kind", ["level_out", "gate"])
+def test_features_are_normalised_again_after_their_level_was_changed(features, kind):
+    config = replace(NEUTRAL, **{f"{kind}_chance": 1.0})
+    found = Augment(config, RATE, generator()).features(features.clone(), N_FRAMES)
+    for row, n in zip(found, N_FRAMES, strict=True):
+        torch.testing.assert_close(row[..., :n].mean((1, 2)), torch.zeros(2), atol=1e-3, rtol=0)
+        torch.testing.assert_close(row[..., :n].std((1, 2)), torch.ones(2), atol=0.05, rtol=0)
+
+
+def test_gain_control_drawn_makes_loud_and_quiet_parts_more_alike():
+    step = torch.linspace(-5, 5, 64)[None, None, :, None] + torch.zeros(2, 1, 64, 200)
+    step[..., 100:] += 10.0  # as much as from the lowest band to the highest
+    for seed in range(5):
+        augment = Augment(replace(NEUTRAL, level_out_chance=1.0), RATE, generator(seed))
+        found = augment.features(step.clone(), torch.tensor([200, 200]))
+        loud, quiet = found[..., 140:180].mean(3), found[..., 20:60].mean(3)
+        assert ((loud - quiet).mean(2) < 0.75 * (loud[..., -1] - loud[..., 0])).all()
+
+
+def test_gain_control_leaves_a_clip_of_one_level_whatever_its_place_in_the_batch():
+    steady = torch.linspace(0.5, 1.5, 64)[None, None, :, None] * torch.ones(2, 1, 64, 63)
+    steady[1, ..., N_FRAMES[1] :] = 0
+    for seed in range(10):
+        augment = Augment(replace(NEUTRAL, level_out_chance=0.5), RATE, generator(seed))
+        found = augment.features(steady.clone(), N_FRAMES)
+        assert found[1, ..., : N_FRAMES[1]].std(2).max() < 1e-4
 
 
 def test_padding_stays_empty_after_all_of_it(waveform):

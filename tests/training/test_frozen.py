@@ -23,7 +23,7 @@ from ser_core.models.zoo.whisper.config import WhisperConfig
 from ser_core.models.zoo.whisper.encoder import WHISPER_BASE
 from ser_core.models.zoo.whisper.model import Whisper
 from ser_core.training.config import TrainingError, TrainingExample
-from ser_core.training.frozen import cross_corpus
+from ser_core.training.frozen import cross_corpus, perturbation
 from ser_core.training.frozen.cache import StatisticsCache
 from ser_core.training.frozen.cross_corpus import (
     UnseenPredictions,
@@ -35,7 +35,7 @@ from ser_core.training.frozen.cross_corpus import (
 from ser_core.training.frozen.curve import HeadCurve
 from ser_core.training.frozen.fit import EncoderFit
 from ser_core.training.frozen.frames import FrameCache
-from ser_core.training.frozen.head import HeadBatches, HeadConfig, draw_chances, fit_head
+from ser_core.training.frozen.head import HeadBatches, HeadConfig, draw_chances, fit_head, fit_projection
 from ser_core.training.frozen.perturbation import perturb, perturbation_rng
 from ser_core.training.runs import list_runs, write_run
 from tests.make_corpus import clips
@@ -167,6 +167,89 @@ def test_perturbation_depends_on_clip_and_pass_alone():
         assert found.dtype == np.float32 and np.abs(found).max() <= 1 and 0.85 < len(found) / 16_000 < 1.16
 
 
+@pytest.fixture
+def only(monkeypatch):
+    """Function that switches every part of the perturbation off but those with the given constants."""
+
+    def switch(**constants) -> None:
+        chances = ("ROOM", "NOISE", "BAND", "LOUD", "RECORDED_NOISE")
+        off = {f"{name}_CHANCE": 0.0 for name in chances} | {"MAX_LOG_SPEED": 0.0, "GAIN_DB": (0.0, 0.0)}
+        for name, value in (off | constants).items():
+            monkeypatch.setattr(perturbation, name, value)
+
+    return switch
+
+
+def white_noise(level: float = 0.01) -> np.ndarray:
+    return (level * np.random.default_rng(5).standard_normal(32_000)).astype(np.float32)
+
+
+def power_db(waveform: np.ndarray, low_hz: float = 0.0, high_hz: float = 8000.0) -> float:
+    power = np.square(np.abs(np.fft.rfft(waveform)))
+    frequency = np.fft.rfftfreq(len(waveform), 1 / 16_000)
+    return 10 * np.log10(power[(frequency >= low_hz) & (frequency < high_hz)].sum())
+
+
+def test_a_perturbed_speed_changes_length_and_pitch_together_in_both_directions(only):
+    only(MAX_LOG_SPEED=0.14)
+    tone = np.sin(2 * np.pi * 1000 * np.arange(16_000) / 16_000).astype(np.float32) / 2
+    speeds = []
+    for i in range(20):
+        found = perturb(tone, perturbation_rng(1, str(i)))
+        speeds.append(np.abs(np.fft.rfft(found)).argmax() * 16_000 / len(found) / 1000)
+        assert len(found) * speeds[-1] == pytest.approx(16_000, rel=2e-3)
+    assert min(speeds) < 0.95 and max(speeds) > 1.05
+
+
+@pytest.mark.parametrize("recorded", [0.0, 1.0])
+def test_perturbing_noise_has_the_ratio_drawn(only, recorded):
+    only(NOISE_CHANCE=1.0, RECORDED_NOISE_CHANCE=recorded, SNR_DB=(20.0, 20.0))
+    clip, siren = white_noise(), np.sin(np.arange(9000)).astype(np.float32)
+    added = perturb(clip, perturbation_rng(1, "a"), [siren]) - clip
+    assert power_db(clip) - power_db(added) == pytest.approx(20, abs=0.1)
+    in_siren = power_db(added) - power_db(added, 2500, 2600)  # sin(n) lies at 2546 Hz
+    assert (in_siren < 1) == bool(recorded)
+
+
+def test_coloured_noise_falls_with_frequency_by_at_most_6_db_an_octave(only):
+    only(NOISE_CHANCE=1.0)
+    clip, falls = white_noise(), []
+    for i in range(20):
+        added = perturb(clip, perturbation_rng(1, str(i))) - clip
+        falls.append(power_db(added, 250, 500) - power_db(added, 4000, 8000) + 12)  # an octave of 16 times the width
+    assert -0.5 < min(falls) < 8 and 16 < max(falls) < 24.5  # 4 octaves
+
+
+def test_the_echo_of_a_room_has_its_energy_and_dies_away(only):
+    only(ROOM_CHANCE=1.0, DECAY_S=(0.5, 0.5), ECHO_ENERGY=(1.0, 1.0))
+    click = np.zeros(16_000, np.float32)
+    click[100] = 0.5
+    echo = (perturb(click, perturbation_rng(1, "a")) - click) / 0.5
+    assert np.square(echo).sum() == pytest.approx(1, abs=0.01) and np.abs(echo[:100]).max() < 1e-6
+    early, late = (np.square(echo[start : start + 800]).sum() for start in (100, 4100))
+    assert 10 * np.log10(early / late) == pytest.approx(30, abs=2)  # half of the 60 dB
+    assert np.abs(echo[8100:]).max() < 1e-6
+
+
+def test_a_perturbing_band_keeps_what_lies_inside(only):
+    only(BAND_CHANCE=1.0, LOW_HZ=(400.0, 400.0), HIGH_HZ=(3000.0, 3000.0))
+    clip = white_noise()
+    found = perturb(clip, perturbation_rng(1, "a"))
+    for low_hz, high_hz, lost_db in ((700, 1800, 0), (190, 210, 24), (5900, 6100, 24)):
+        assert power_db(clip, low_hz, high_hz) - power_db(found, low_hz, high_hz) == pytest.approx(lost_db, abs=1)
+
+
+def test_a_perturbed_level_is_relative_to_the_clip_or_to_a_common_peak(only):
+    clip = white_noise()
+    only(GAIN_DB=(-20.0, -20.0))
+    np.testing.assert_allclose(perturb(clip, perturbation_rng(1, "a")), clip / 10, rtol=1e-5)
+    only(GAIN_DB=(-20.0, -20.0), LOUD_CHANCE=1.0)
+    for quieter in (clip, clip / 8):
+        assert np.abs(perturb(quieter, perturbation_rng(1, "a"))).max() == pytest.approx(0.03)
+    only(GAIN_DB=(60.0, 60.0))
+    assert np.abs(perturb(clip, perturbation_rng(1, "a"))).max() == 1
+
+
 def test_every_class_of_a_corpus_is_drawn_equally_often():
     found = [TrainingExample(str(i), "tess", "happy" if i else "sad", "a") for i in range(9)]
     found += [TrainingExample(str(i), "savee", "sad", "b") for i in range(4)]
@@ -182,6 +265,19 @@ def test_reference_is_the_mean_of_other_clips_of_the_speaker():
     assert batches.references().flatten().tolist() == [1.5, 1.0, 0.5, 4.5, 4.0, 3.5]
 
 
+def test_projection_centres_standardised_statistics_and_keeps_the_ratio_of_their_components(model):
+    rng = np.random.default_rng(0)
+    n = model.config.n_statistics
+    scales, shared = rng.uniform(0.01, 100, n), rng.standard_normal((200, 1)) * np.ones(n)
+    statistics = (50 + scales * (rng.standard_normal((200, n)) + shared)).astype(np.float32)
+    fit_projection(model, statistics, seed=0)
+    with torch.inference_mode():
+        embedding = model.projection(torch.from_numpy(statistics))
+    assert embedding.mean(0).abs().max() < 0.01 and embedding.std().item() == pytest.approx(1, abs=0.01)
+    first, *others = embedding.std(0).tolist()
+    assert first > 3 * max(others)  # what all statistics share, not a component as strong as the rest
+
+
 def test_head_learns_alone_and_with_references(model):
     found = examples()
     statistics = separable(found, model)
@@ -191,6 +287,22 @@ def test_head_learns_alone_and_with_references(model):
         embedding = model.projection(torch.from_numpy(statistics))
         y_pred = model.classify(embedding, embedding.mean(0)).argmax(1).numpy()
     assert np.mean([EMOTIONS[k] == clip.emotion for k, clip in zip(y_pred, found, strict=True)]) > 0.9
+
+
+def test_label_smoothing_lowers_the_confidence_and_weight_decay_the_weights(model):
+    found = examples()
+    statistics = separable(found, model)
+    plain = {"label_smoothing": 0.0, "weight_decay": 0.0, "mixup_alpha": 0.01, "noise": 0.0}
+    recipe = replace(RECIPE, epochs=150, learning_rate=0.1, **plain)
+
+    def fitted(**changes) -> tuple[float, float]:
+        fit_head(model, [statistics], found, replace(recipe, **changes))
+        with torch.inference_mode():
+            confidence = model.head(model.projection(torch.from_numpy(statistics))).softmax(1).amax(1).mean()
+        return float(confidence), float(model.classifier.weight.detach().norm())
+
+    usual, smoothed, decayed = fitted(), fitted(label_smoothing=0.4), fitted(weight_decay=1.0)
+    assert smoothed[0] < usual[0] - 0.1 and decayed[1] < 0.8 * usual[1]
 
 
 def test_same_seed_gives_the_same_head(model):
@@ -283,6 +395,34 @@ def test_a_mixture_is_nearer_to_its_own_clip_than_to_its_partner():
     batches = HeadBatches(torch.zeros(1, 8, 4), examples(8), EMOTIONS, HeadConfig(noise=0))
     _, mixed = batches.mix(torch.zeros(8, 4), torch.zeros(8, 4), torch.eye(8))
     assert mixed.argmax(1).tolist() == list(range(8)) and 0.5 <= mixed.max(1).values.min() < 1
+
+
+def test_batches_have_noise_and_references_as_often_as_the_recipe_says():
+    recipe = HeadConfig(noise=0.5, reference_chance=0.2)
+    batches = HeadBatches(torch.zeros(1, 8, 4), examples(8), EMOTIONS, recipe)
+    inputs, _ = batches.mix(torch.zeros(4000, 4), torch.full((4000, 4), 9.0), torch.zeros(4000, 8))
+    alone, relative, used = inputs[:, :4], inputs[:, 4:8], inputs[:, 8].bool()
+    assert used.float().mean() == pytest.approx(0.2, abs=0.03)
+    assert alone[~used].std() == pytest.approx(0.5, abs=0.02) and not alone[used].any()
+    assert relative[used].mean() == pytest.approx(-9, abs=0.1) and not relative[~used].any()
+
+
+def test_an_epoch_draws_from_every_pass_with_references_of_the_same_pass():
+    found = examples(16)
+    embeddings = torch.stack([torch.zeros(16, 4), torch.full((16, 4), 5.0)])
+    recipe = HeadConfig(batch_size=2, noise=0, reference_chance=1.0)
+    batches = list(HeadBatches(embeddings, found, EMOTIONS, recipe).epoch())
+    assert all(not inputs[:, :8].any() for inputs, _ in batches)  # clips equal to their references
+    alone = list(HeadBatches(embeddings, found, EMOTIONS, replace(recipe, reference_chance=0.0)).epoch())
+    assert {inputs[:, :4].mean().item() for inputs, _ in alone} == {0.0, 5.0}
+
+
+def test_an_epoch_uses_other_clips_of_the_speaker_as_reference():
+    found = [TrainingExample(str(i), "tess", EMOTIONS[i % 3], "a") for i in range(6)]
+    embeddings = torch.arange(6.0)[None, :, None]
+    recipe = HeadConfig(batch_size=6, noise=0, reference_chance=1.0)
+    ((inputs, _),) = HeadBatches(embeddings, found, EMOTIONS, recipe).epoch()
+    assert inputs[:, 1].abs().max() > 0.5  # embedding minus reference
 
 
 def test_thresholds_come_from_each_speaker_against_the_others():
