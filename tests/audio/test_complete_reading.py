@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from ser_core.audio.decoding import libsndfile
+from ser_core.audio.decoding.stream import DecodedStream
+from ser_core.audio.decoding.timeline import Timeline
 from ser_core.audio.io import SAMPLE_RATE, Recording, decode_recording, read_audio
 from ser_core.audio.repairs.joined import part_bounds
 from tests.make_audio import FORMATS, noise, tone, with_ffmpeg, with_soundfile
@@ -124,6 +126,11 @@ def test_joined_files_are_read_to_the_end(name):
     assert recording.notes == ()
 
 
+def test_a_pad_byte_that_a_header_does_not_count_belongs_to_its_file():
+    odd = b"RIFF" + struct.pack("<I", 13) + b"WAVE" + bytes(9)
+    assert part_bounds(odd + b"\0" + odd) == [(0, 22), (22, 43)]
+
+
 def test_joined_mp3_files_with_tags(subtests):
     mp3 = FORMATS["mp3"](tone(1.0, RATE), RATE)
     tag = b"ID3\x04\x00\x00" + bytes([0, 0, 7, 0x68]) + bytes(1000)
@@ -202,6 +209,13 @@ def test_jittery_time_stamps_add_no_silence():
     assert recording.duration_s == pytest.approx(4.0, abs=0.12)
 
 
+def test_rounded_time_stamps_add_no_silence():
+    source, block = DecodedStream(), np.ones((RATE, 1), np.float32)
+    timeline = Timeline(source, 0.0, None)
+    placed = [piece for at_s in (0.0, 1.02, 1.99, 3.04) for piece in timeline.place(block, at_s, RATE)]
+    assert len(placed) == 4 and source.gaps_s == source.ignored_jump_s == 0
+
+
 # --- time stamps ---------------------------------------------------------------------------------------------------
 
 
@@ -237,6 +251,25 @@ def test_missing_packets_leave_silence(container):
     assert "2.0 s" in recording.notes[0]
 
 
+def test_each_short_gap_keeps_its_time_and_all_are_counted():
+    source, second = DecodedStream(), np.ones((RATE, 1), np.float32)
+    timeline = Timeline(source, 0.0, None)
+    placed = np.concatenate([piece for at_s in (0.0, 1.3, 2.8) for piece in timeline.place(second, at_s, RATE)])
+    at_s = np.flatnonzero(np.diff(placed[:, 0])) / RATE
+    np.testing.assert_allclose(at_s, [1.0, 1.3, 2.3, 2.8], atol=1e-3)
+    assert source.gaps_s == pytest.approx(0.8)
+
+
+def test_a_flac_file_with_a_damaged_frame_is_read_to_its_end():
+    """libsndfile stops there, after the first block."""
+    content = bytearray(with_soundfile(noise(40.0, SAMPLE_RATE), SAMPLE_RATE, "FLAC", "PCM_16"))
+    at = len(content) * 3 // 4
+    content[at : at + 200] = bytes(200)
+    recording = read_audio(bytes(content))
+    assert recording.duration_s == pytest.approx(40.0, abs=0.1) and rms(recording, 35.0, 39.0) > 0.01
+    assert "missing" in recording.notes[0]
+
+
 @pytest.mark.parametrize("name", ["opus", "ogg vorbis"])
 @pytest.mark.parametrize("share", [0.2, 0.5, 0.8])
 def test_lost_pages_of_an_ogg_file_keep_the_time_or_are_noted(name, share):
@@ -255,6 +288,21 @@ def test_a_damaged_time_stamp_does_not_add_hours():
     recording = read_audio(buffer.getvalue())
     assert recording.duration_s == pytest.approx(2.0, abs=0.03)
     assert "5000 s" in recording.notes[0]
+
+
+def test_a_time_stamp_after_the_declared_end_adds_no_silence():
+    source, second = DecodedStream(), np.ones((RATE, 1), np.float32)
+    timeline = Timeline(source, 0.0, declared_s=3.0)
+    placed = [piece for at_s in (0.0, 301.0, 302.0) for piece in timeline.place(second, at_s, RATE)]
+    assert sum(map(len, placed)) == 3 * RATE
+    assert source.ignored_jump_s == 300 and source.gaps_s == 0
+
+
+def test_a_gap_after_an_ignored_jump_keeps_its_time():
+    source, second = DecodedStream(), np.ones((RATE, 1), np.float32)
+    timeline = Timeline(source, 0.0, None)
+    placed = [piece for at_s in (0.0, 5001.0, 5002.5) for piece in timeline.place(second, at_s, RATE)]
+    assert sum(map(len, placed)) == 3.5 * RATE and source.gaps_s == pytest.approx(0.5)
 
 
 def test_the_pauses_of_a_telephone_codec_keep_their_time():

@@ -102,6 +102,8 @@ def test_limits_grow_with_the_file_and_the_duration():
     )
     assert small.memory_bytes < 700_000_000 and small.cpu_s == 10
     assert small.memory_bytes < long.memory_bytes < large.memory_bytes < pools.MAX_POOL_MEMORY_BYTES
+    finer = decoder_job(1_000, 48_000, 3600.0)
+    assert finer.memory_bytes - long.memory_bytes > 2 * 3600 * (48_000 - 16_000) * 4  # two copies of its samples
 
 
 @pytest.mark.slow

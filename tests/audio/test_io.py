@@ -462,6 +462,8 @@ def test_a_waveform_becomes_a_file_of_its_own_level(speech):
     assert again.sample_rate == SAMPLE_RATE and again.codec == "WAV PCM_16"
     assert np.abs(again.waveform - speech).max() <= 1 / 32767
     assert not read_audio(encode_wav(np.zeros(1600, np.float32))).waveform.any()
+    beyond = read_audio(encode_wav(np.array([0.5, 1.2, -3.0]))).waveform
+    np.testing.assert_allclose(beyond, [0.5, 1, -1], atol=1e-4)  # cut, not wrapped around
     for wrong in (np.zeros((800, 2), np.float32), np.zeros(800, np.int32), np.array([0, np.nan])):
         with pytest.raises(AudioError, match=r"Average the channels|not finite"):
             encode_wav(wrong)

@@ -31,6 +31,7 @@ NO_WAVEFORMS = [
     (np.zeros((2, SAMPLE_RATE), np.float32), "mono"),
     (np.full(100, np.nan, np.float32), "finite"),
     ([0.1, 0.2], "NumPy array"),
+    (np.full(SAMPLE_RATE, 3000.0, np.float32), "full scale"),
 ]
 
 
@@ -259,6 +260,28 @@ def test_the_noise_within_speech_is_no_signal():
     assert measure_quality(hiss, [(1.0, 2.0)]).snr_db == pytest.approx(0, abs=0.3)
 
 
+def test_a_click_in_a_pause_is_no_noise():
+    speech = np.concatenate([SILENCE, spoken(), SILENCE])
+    noisy = add_noise(speech, 30)
+    clicked = noisy.copy()
+    clicked[4_000:4_100] = 0.3
+    segments = speech_segments(noisy)
+    expected = measure_quality(noisy, segments).snr_db
+    assert measure_quality(clicked, segments).snr_db == pytest.approx(expected, abs=0.2)
+
+
+def test_breath_and_echo_around_speech_are_no_noise():
+    waveform = noise(1.34, SAMPLE_RATE)[:, 0]
+    waveform *= np.float32(0.001 / waveform.std())
+    start, end = round(0.17 * SAMPLE_RATE), round(1.17 * SAMPLE_RATE)
+    expected = waveform.copy()
+    for tail_s, sound in ((0.0, expected), (0.095, waveform)):
+        margin = round(tail_s * SAMPLE_RATE)
+        sound[start - margin : end + margin] += 0.1 * tone(2.0, SAMPLE_RATE)[: end - start + 2 * margin, 0]
+    found, alone = (measure_quality(sound, [(0.17, 1.17)]).snr_db for sound in (waveform, expected))
+    assert found == pytest.approx(alone, abs=1)
+
+
 def test_no_ratio_without_pauses_or_without_speech():
     assert measure_quality(spoken()[3_000:12_000]).snr_db is None
     assert measure_quality(noise(2.0, SAMPLE_RATE)[:, 0]).snr_db is None
@@ -294,6 +317,24 @@ def test_each_bad_value_has_its_sentence(subtests):
         with subtests.test(advice=advice):
             sentences = measure_quality(spoil(good_recording()).astype(np.float32)).advice
             assert [sentence for sentence in sentences if re.search(advice, sentence)], sentences
+
+
+def test_each_advice_begins_at_its_limit(subtests):
+    """10 dB, -45 dBFS, a hundredth of full scale and 0.8 s."""
+    level_db = measure_quality(good_recording()).level_dbfs
+    for spoil, advice, bad, good in [
+        (add_noise, "Noisy", 5, 11),
+        (lambda w, dbfs: w * 10 ** ((dbfs - level_db) / 20), "Very quiet", -46, -44),
+        (lambda w, offset: w + offset, "DC offset", -0.012, -0.008),
+        (lambda w, share: np.clip(w, *np.quantile(w, (share, 1 - share))), "Clipped", 0.003, 0.0001),
+    ]:
+        for value in (bad, good):
+            with subtests.test(advice=advice, value=value):
+                sentences = measure_quality(spoil(good_recording(), value).astype(np.float32)).advice
+                assert any(sentence.startswith(advice) for sentence in sentences) == (value == bad)
+    for speech_s in (0.79, 0.81):
+        sentences = measure_quality(good_recording(), [(1.0, 1.0 + speech_s)]).advice
+        assert any("full sentence" in sentence for sentence in sentences) == (speech_s < 0.8)
 
 
 @given(
