@@ -360,7 +360,7 @@ def test_a_room_is_drawn_within_its_decay():
     for found, _ in drawn(replace(NEUTRAL, room_chance=1.0, max_decay_s=0.5), click):
         echo = found.clone()
         echo[:, 0] = 0
-        assert echo[:, 800:1200].any(1).all() and echo[:, 8000:].abs().max() < 1e-6
+        assert echo[:, 800:1200].abs().amax(1).min() > 1e-4 and echo[:, 8000:].abs().max() < 1e-6
 
 
 def test_a_band_drawn_keeps_the_middle_of_speech():

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from ser_core.labels import EMOTIONS
 from ser_core.training.auxiliary import (
     AuxiliaryTargets,
     AuxiliaryTask,
@@ -77,6 +78,14 @@ def test_a_batch_asks_for_the_mixture_that_it_holds(train, store, new_model, spe
     ((_, targets),) = batch.auxiliary
     assert ((targets.values > 0).sum(1) > 1).any()  # of two speakers
     torch.testing.assert_close(targets.values.sum(1), torch.ones(len(targets.values)))
+
+
+def test_side_tasks_are_mixed_by_the_shares_of_the_emotions(train, store, new_model):
+    rows = dict(zip(EMOTIONS, np.eye(len(EMOTIONS)), strict=True))
+    same = AuxiliaryTask("speaker", {clip.id: rows[clip.emotion] for clip in train}, distribution=True)
+    config = replace(WEIGHTED, mixup_alpha=1.0, label_smoothing=0.0)
+    for batch in BatchSource(new_model(), config, TrainingData(train, [], store, [same])).epoch(0):
+        torch.testing.assert_close(batch.auxiliary[0][1].values, batch.targets)
 
 
 def test_mixed_clips_are_asked_the_mixture_of_what_is_known():

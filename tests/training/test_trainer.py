@@ -444,6 +444,13 @@ def test_the_waveform_is_augmented_before_the_features_are_taken(train, store, n
     assert (noisy[0].features - plain[0].features).abs().mean() > 0.02
 
 
+def test_the_bands_of_a_batch_are_tilted(train, store, new_model):
+    plain, tilted = (
+        batches(train, store, new_model(), augment=replace(PLAIN, tilt=tilt), mixup_alpha=1e-6)[0] for tilt in (0, 1)
+    )
+    assert (tilted.features - plain.features).abs().mean() > 0.1
+
+
 def test_clips_longer_than_the_window_are_cropped_at_random(train, store, new_model):
     model = new_model(window_s=0.2)
     found = [batches(train, store, model, epoch, augment=PLAIN) for epoch in range(2)]
@@ -490,6 +497,10 @@ def test_soft_labels_are_mixed_into_the_targets(train, store, new_model):
     assert own.targets.amax(1).tolist() == pytest.approx([0.3] * len(own.targets), abs=1e-3)
     with pytest.raises(TrainingError, match="distillation"):
         BatchSource(new_model(), recipe, data)
+    same = np.eye(len(EMOTIONS), dtype=np.float32)[[EMOTIONS.index(clip.emotion) for clip in train]]
+    recipe = replace(recipe, distillation=0.8, label_smoothing=0)
+    for batch in BatchSource(new_model(), recipe, replace(data, soft_labels=same)).epoch(0):
+        assert batch.targets.amax(1).tolist() == pytest.approx([1.0] * len(batch.targets), abs=1e-3)
 
 
 @pytest.mark.parametrize(("share", "n_teachers"), [(0.5, 0), (0.0, 1)])
