@@ -36,6 +36,7 @@ from ser_core.inference import (
     SpeakerTableError,
     WorkerDied,
     bad_files_path,
+    check_takes_emotions,
     check_takes_reference,
     dask_executor,
     enrol_speakers,
@@ -128,10 +129,12 @@ def run(options: Namespace, out: Path) -> tuple[int, int]:
     loaded = load_model(given, "cpu")
     if options.speakers:
         check_takes_reference(loaded)
+    if options.reference_emotion:
+        check_takes_emotions(loaded)
     model = given if given in available_models() else str(Path(given).resolve())
     with exclusive_lock(out):
-        speakers = _speakers(options.speakers)
-        job = open_job(options.folder, model, loaded.version, out, options.workers, speakers, options.part)
+        of_speakers = (_speakers(options.speakers), options.part, options.reference_emotion or "")
+        job = open_job(options.folder, model, loaded.version, out, options.workers, *of_speakers)
         if job.note:
             print(job.note, file=sys.stderr)
         analyse_despite_deaths(job, out, options.scheduler, options.workers)
@@ -141,7 +144,10 @@ def run(options: Namespace, out: Path) -> tuple[int, int]:
 
 @explains(BatchError, CheckpointError, ClusterError, SpeakerReferenceError, SpeakerTableError)
 def main(arguments: list[str] | None = None) -> int:
-    options = archive_parser().parse_args(arguments)
+    parser = archive_parser()
+    options = parser.parse_args(arguments)
+    if options.reference_emotion and not options.speakers:
+        parser.error("--reference-emotion needs --speakers")
     out = _own_table(options.out, options.part)
     try:
         n_rows, n_bad = run(options, out)

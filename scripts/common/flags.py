@@ -33,16 +33,20 @@ def predict_parser() -> argparse.ArgumentParser:
         help="3 to 30 clips of the speaker of all files, a saved reference (.json), recording (each file its own), or "
         "together (all files: recordings of one kind in several moods, of any speaker)",
     )
-    parser.add_argument(
-        "--reference-emotion",
-        choices=(*EMOTIONS, EVERYDAY),
-        help="of the clips of --reference, if it is known and the same: neutral for sentences in an ordinary voice, "
-        "everyday for natural speech, which is mostly neutral",
-    )
+    _add_reference_emotion(parser, "the clips of --reference")
     parser.add_argument(
         "--save-reference", type=Path, metavar="FILE", help="write the reference of these clips (.json)"
     )
     return parser
+
+
+def _add_reference_emotion(parser: argparse.ArgumentParser, clips: str) -> None:
+    parser.add_argument(
+        "--reference-emotion",
+        choices=(*EMOTIONS, EVERYDAY),
+        help=f"of {clips}, if known and the same: neutral for sentences in an ordinary voice, everyday for natural speech, "
+        "which is mostly neutral",
+    )
 
 
 def archive_parser() -> argparse.ArgumentParser:
@@ -63,6 +67,7 @@ def archive_parser() -> argparse.ArgumentParser:
         "count), or a table with the columns file, speaker; together: all files, or all of a part: recordings of one "
         "kind in several moods, of any speaker",
     )
+    _add_reference_emotion(parser, "the files of --speakers")
     parser.add_argument(
         "--part", type=parse_part, metavar="K/N", help="only the K-th of N parts; --out gets the number as well"
     )

@@ -126,6 +126,7 @@ from .reference import (
     ReferenceChoice as ReferenceChoice,
     SpeakerReferenceError as SpeakerReferenceError,
     check_reference as check_reference,
+    check_takes_emotions as check_takes_emotions,
     check_takes_reference as check_takes_reference,
     draw_reference_files as draw_reference_files,
     enrolled_model as enrolled_model,

@@ -63,7 +63,8 @@ def enrol_speakers(job: BatchJob, out: Path, executor: Executor) -> dict[str, Re
     path = parts_folder(out) / REFERENCES_FILE
     if not path.is_file():
         clips = draw_clips(lambda: read_plan(parts_folder(out)), speaker_function(job.speakers, job.table_sha256))
-        running = {s: executor.submit(enrol_files, job.folder, c, job.model, job.version) for s, c in clips.items()}
+        own = (job.model, job.version, job.reference_emotion)
+        running = {s: executor.submit(enrol_files, job.folder, c, *own) for s, c in clips.items()}
         found = {speaker: _result(future) for speaker, future in running.items()}
         describe = as_collection if job.speakers == TOGETHER else lambda reference: reference
         values = {speaker: describe(reference).to_dict() for speaker, reference in found.items() if reference}

@@ -40,6 +40,7 @@ class BatchJob:
     speakers: str = ""  # "folders", the path of a table, or "together", see speaker_function; "": without enrolment
     part: str = ""  # "2/4": the second of four parts of the archive; "": all of it
     table_sha256: str = ""  # of the content of the table of speakers; "": there is none
+    reference_emotion: str = ""  # of the files of every speaker, or "everyday"; "": unknown
     note: str = field(default="", compare=False)  # what the user should know about the speakers, at every start
 
     @property
@@ -97,6 +98,7 @@ def open_job(
     n_workers: int,
     speakers: str = "",
     part: ArchivePart | None = None,
+    reference_emotion: str = "",
 ) -> BatchJob:
     """Writes the plan of a new job, or reads that of an interrupted one.
 
@@ -109,6 +111,7 @@ def open_job(
         n_workers: how many batches may run at once.
         speakers: see speaker_function; the files of a speaker become the reference for all of them.
         part: only the files, or with speakers only the speakers, of this part; files together are those of the part.
+        reference_emotion: of the files of every speaker as reference clips, see speaker_reference; "": unknown.
 
     Raises:
         SpeakerTableError: the table of speakers cannot be used.
@@ -117,7 +120,8 @@ def open_job(
     """
     table = read_speaker_table(Path(speakers)) if speakers not in ("", BY_FOLDER, TOGETHER) else None
     digest = table.sha256 if table else ""
-    wanted = BatchJob(_resolved(str(folder)), model, version, 0, 1, speakers, str(part or ""), digest)
+    of_speakers = (speakers, str(part or ""), digest, reference_emotion)
+    wanted = BatchJob(_resolved(str(folder)), model, version, 0, 1, *of_speakers)
     if (parts_folder(out) / JOB_FILE).is_file():
         return _load_job(parts_folder(out), wanted)
     if out.exists():
@@ -180,7 +184,8 @@ def _load_job(parts: Path, wanted: BatchJob) -> BatchJob:
     if replace(expected, table_sha256=job.table_sha256) != job:
         raise BatchError(
             f"{parts} belongs to another job: {job.model} (version {job.version}) on {job.folder}"
-            f"{f', part {job.part}' if job.part else ''}{f', speakers by {job.speakers}' if job.speakers else ''}. "
+            f"{f', part {job.part}' if job.part else ''}{f', speakers by {job.speakers}' if job.speakers else ''}"
+            f"{f', reference emotion {job.reference_emotion}' if job.reference_emotion else ''}. "
             "Finish that one, delete the folder, or name another file with --out."
         )
     if expected != job:  # also without a checksum in the plan: nobody can tell whether the table was this one

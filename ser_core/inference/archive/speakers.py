@@ -181,12 +181,13 @@ def draw_clips(read_plan: Callable[[], Iterable[str]], speaker_of: Callable[[str
     return dict(clips)
 
 
-def enrol_files(folder: str, files: Sequence[str], model: str, version: str) -> Reference | None:
+def enrol_files(folder: str, files: Sequence[str], model: str, version: str, emotion: str = "") -> Reference | None:
     """The reference of one speaker; runs in any process, on any machine that can read the folder.
 
     Args:
         folder, model, version: as for predict_files.
         files: clips of the speaker; those without speech or that cannot be read are left out.
+        emotion: of all files, see speaker_reference; "": unknown.
 
     Returns:
         None with fewer than 3 clips: a reference from the file itself would hide its emotion.
@@ -200,4 +201,6 @@ def enrol_files(folder: str, files: Sequence[str], model: str, version: str) -> 
     recordings = read_files(folder, files)
     waveforms = (reference_part(recording.waveform) for recording in recordings if isinstance(recording, Recording))
     clips = [waveform for waveform in waveforms if has_speech(loaded, waveform)]
-    return speaker_reference(loaded, clips) if len(clips) >= MIN_REFERENCE_CLIPS else None
+    if len(clips) < MIN_REFERENCE_CLIPS:
+        return None
+    return speaker_reference(loaded, clips, emotions=[emotion or None] * len(clips))

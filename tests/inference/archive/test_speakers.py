@@ -40,10 +40,11 @@ def predicted(recordings, tmp_path, monkeypatch, enrolling_model):
     """A function that runs a job with enrolment: rows by file."""
     monkeypatch.setattr(rows, "_load_once", lambda name: enrolling_model)
 
-    def run(speakers: str, n_workers: int = 1) -> dict[str, dict]:
+    def run(speakers: str, n_workers: int = 1, emotion: str = "") -> dict[str, dict]:
         out = tmp_path / "r.parquet"
         out.unlink(missing_ok=True)
-        job = archive.open_job(recordings, "enrolling", enrolling_model.version, out, n_workers, speakers)
+        of_speakers = (speakers, None, emotion)
+        job = archive.open_job(recordings, "enrolling", enrolling_model.version, out, n_workers, *of_speakers)
         with ThreadPoolExecutor(1) as executor:
             if speakers:
                 archive.enrol_speakers(job, out, executor)
@@ -62,6 +63,45 @@ def test_the_files_of_a_folder_are_the_reference_of_its_speaker(predicted, recor
         expected = predict(enrolling_model, waveform, reference=reference)
         assert [found[file][e] for e in EMOTIONS] == pytest.approx(list(expected.probabilities.values()), abs=1e-5)
         assert (found[file]["reference_clips"], found[file]["reference_source"]) == (3, "clips")  # the others
+
+
+@pytest.mark.parametrize(
+    ("speakers", "emotion", "source"),
+    [("folders", "neutral", "neutral clips"), ("folders", "everyday", "clips"), ("together", "everyday", "collection")],
+)
+def test_the_emotion_of_the_files_may_be_known(
+    predicted, recordings, enrolling_model, monkeypatch, speakers, emotion, source
+):
+    plain = predicted(speakers)["a/0.wav"]
+    monkeypatch.setattr(enrolling_model, "emotion_offsets", np.ones((8, 8), np.float32))
+    found = predicted(speakers, emotion=emotion)["a/0.wav"]
+    assert found["reference_source"] == source and found["reference_clips"] == plain["reference_clips"]
+    assert [found[e] for e in EMOTIONS] != pytest.approx([plain[e] for e in EMOTIONS], abs=1e-3)
+    if speakers == "folders":
+        clips = [read_audio(recordings / "a" / f"{i}.wav").waveform for i in range(4)]
+        reference = speaker_reference(enrolling_model, clips, emotions=[emotion] * 4)
+        expected = predict(enrolling_model, clips[0], reference=reference).probabilities
+        assert [found[e] for e in EMOTIONS] == pytest.approx([*expected.values()], abs=1e-5)
+
+
+def test_another_emotion_of_the_files_is_another_job(recordings, tmp_path):
+    archive.open_job(recordings, "m", "v", tmp_path / "r.parquet", 1, "folders", None, "neutral")
+    with pytest.raises(BatchError, match="speakers by folders, reference emotion neutral"):
+        archive.open_job(recordings, "m", "v", tmp_path / "r.parquet", 1, "folders")
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--speakers", "folders"], "small cannot use the emotions of reference clips"),
+        ([], "--reference-emotion needs --speakers"),
+    ],
+)
+def test_an_emotion_without_use_is_refused(recordings, checkpoints, capsys, flags, message):
+    model = str(checkpoints / "small")
+    with suppress(SystemExit):
+        predict_archive.main([str(recordings), "--model", model, "--reference-emotion", "neutral", *flags])
+    assert message in capsys.readouterr().err
 
 
 def test_a_long_file_is_compared_with_the_others_too(predicted, recordings, speech):
