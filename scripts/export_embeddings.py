@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from tqdm import tqdm
 
 from scripts.common.errors import explains
-from scripts.common.flags import command_parser
-from scripts.common.folders import add_folder_flags, check_decoded, read_folders
+from scripts.common.flags import add_folder_flags, command_parser
+from scripts.common.folders import check_decoded, read_folders
 from ser_core import paths
 from ser_core.data import AudioStore, ProtocolError, Utterance
 from ser_core.interpret import RAW_FEATURES, Atlas, ProjectionConfig, add_maps, export_atlas

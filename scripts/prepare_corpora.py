@@ -13,8 +13,8 @@ from dataclasses import replace
 from tqdm import tqdm
 
 from scripts.common.errors import explains
-from scripts.common.flags import command_parser
-from scripts.common.folders import add_folder_flags, print_listed, read_folders
+from scripts.common.flags import add_folder_flags, command_parser
+from scripts.common.folders import print_listed, read_folders
 from scripts.common.tables import print_table
 from ser_core.data import (
     CORPUS_NAMES,

@@ -9,6 +9,9 @@ EMOTIONS = ("neutral", "calm", "happy", "sad", "angry", "fear", "disgust", "surp
 COMMON_EMOTIONS = ("neutral", "happy", "sad", "angry", "fear", "disgust")
 """The six classes that all four speech corpora contain."""
 
+EVERYDAY = "everyday"
+"""In place of the emotion of reference clips: natural speech, mostly neutral."""
+
 AROUSAL_VALENCE = {
     "neutral": (0.0, 0.0),
     "calm": (-0.5, 0.3),

@@ -10,8 +10,7 @@ from pathlib import Path
 
 from ser_core.data import PROTOCOLS
 from ser_core.inference import ArchivePart, n_cores
-from ser_core.labels import EMOTIONS
-from ser_core.models import EVERYDAY
+from ser_core.labels import EMOTIONS, EVERYDAY
 from ser_core.training import MODEL_PREFIX
 
 FOLDER = Path(__file__).parent.parent  # of the commands
@@ -44,8 +43,8 @@ def _add_reference_emotion(parser: argparse.ArgumentParser, clips: str) -> None:
     parser.add_argument(
         "--reference-emotion",
         choices=(*EMOTIONS, EVERYDAY),
-        help=f"of {clips}, if known and the same: neutral for sentences in an ordinary voice, everyday for natural speech, "
-        "which is mostly neutral",
+        help=f"of {clips}, if known and the same: neutral for sentences in an ordinary voice, everyday for natural "
+        "speech, which is mostly neutral",
     )
 
 
@@ -83,7 +82,7 @@ def evaluate_parser() -> argparse.ArgumentParser:
     parser.add_argument("--write", action="store_true", help="record the result instead of comparing with it")
     parser.add_argument("--name", nargs="+", help="names of the result files; default: those of the checkpoints")
     parser.add_argument("--leak", action="store_true", help="allow test clips from the training part")
-    _add_folder_flags(parser)
+    add_folder_flags(parser)
     references = parser.add_mutually_exclusive_group()
     references.add_argument(
         "--together",
@@ -117,16 +116,41 @@ def train_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--run", help="name of the folder below runs/")
     parser.add_argument("--resume", action="store_true", help="continue an interrupted run")
-    _add_folder_flags(parser)
+    add_folder_flags(parser)
     return parser
 
 
-def _add_folder_flags(parser: argparse.ArgumentParser) -> None:
-    from scripts.common.folders import (
-        add_folder_flags,  # here: it imports the decoders, and the server's start needs none
+def add_folder_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--folder",
+        type=lambda text: Path(folder_name(text)),
+        action="append",
+        default=[],
+        metavar="PATH",
+        help="recordings of your own: a table (CSV: path, speaker, emotion[, corpus]), or folders named after emotions",
+    )
+    parser.add_argument(
+        "--map",
+        type=parse_mapping,
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="WORD=EMOTION",
+        help=f"words for emotions in --folder; an emotion is one of {', '.join(EMOTIONS)}",
     )
 
-    add_folder_flags(parser)
+
+def parse_mapping(text: str) -> tuple[str, str]:
+    """ "joy=happy" as word and emotion.
+
+    Raises:
+        argparse.ArgumentTypeError: no equals sign, or an emotion that does not exist.
+    """
+    word, _, emotion = text.partition("=")
+    emotion = emotion.strip().casefold()
+    if not word or emotion not in EMOTIONS:
+        raise argparse.ArgumentTypeError(f"{text!r} is not WORD=EMOTION with one of {', '.join(EMOTIONS)}")
+    return word, emotion
 
 
 def _add_recipe_flags(parser: argparse.ArgumentParser) -> None:

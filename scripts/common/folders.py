@@ -1,4 +1,4 @@
-"""Flags and messages for folders of one's own, shared by the scripts that take recordings of the corpora."""
+"""Recordings and messages for folders of one's own, shared by the scripts that take recordings of the corpora."""
 
 import argparse
 import sys
@@ -7,7 +7,6 @@ from collections.abc import Container, Iterable, Mapping
 from itertools import islice
 from pathlib import Path
 
-from scripts.common.flags import folder_name
 from ser_core.data import (
     UNKNOWN_EMOTION,
     CorporaListing,
@@ -21,39 +20,6 @@ from ser_core.labels import EMOTIONS
 
 MAX_LISTED = 20  # names with the same reason
 MAX_NAMED = 5  # files in one message
-
-
-def add_folder_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--folder",
-        type=lambda text: Path(folder_name(text)),
-        action="append",
-        default=[],
-        metavar="PATH",
-        help="recordings of your own: a table (CSV: path, speaker, emotion[, corpus]), or folders named after emotions",
-    )
-    parser.add_argument(
-        "--map",
-        type=parse_mapping,
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="WORD=EMOTION",
-        help=f"words for emotions in --folder; an emotion is one of {', '.join(EMOTIONS)}",
-    )
-
-
-def parse_mapping(text: str) -> tuple[str, str]:
-    """ "joy=happy" as word and emotion.
-
-    Raises:
-        argparse.ArgumentTypeError: no equals sign, or an emotion that does not exist.
-    """
-    word, _, emotion = text.partition("=")
-    emotion = emotion.strip().casefold()
-    if not word or emotion not in EMOTIONS:
-        raise argparse.ArgumentTypeError(f"{text!r} is not WORD=EMOTION with one of {', '.join(EMOTIONS)}")
-    return word, emotion
 
 
 def join_mappings(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:

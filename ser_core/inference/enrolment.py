@@ -31,8 +31,8 @@ from ser_core.inference.reference import (
     reference_part,
 )
 from ser_core.inference.results import Prediction
-from ser_core.labels import EMOTIONS
-from ser_core.models import EVERYDAY, SERModel
+from ser_core.labels import EMOTIONS, EVERYDAY
+from ser_core.models import SERModel
 from ser_core.progress import Progress, no_progress
 
 MIN_OWN_REFERENCE_SPEECH_S = 10.0  # of a recording as its own reference: of a shorter one it would hide the emotion

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from ser_core.audio import SAMPLE_RATE
 from ser_core.inference.results import FAR_NOTE
-from ser_core.labels import EMOTIONS
-from ser_core.models import EVERYDAY, OFFSETS_FILE, SERModel, mean_offset, models_with_reference, reference_weight
+from ser_core.labels import EMOTIONS, EVERYDAY
+from ser_core.models import OFFSETS_FILE, SERModel, mean_offset, models_with_reference, reference_weight
 
 MIN_REFERENCE_CLIPS = 3  # fewer work, with a note
 MAX_REFERENCE_CLIPS = 30

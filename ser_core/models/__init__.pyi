@@ -57,7 +57,6 @@ from .names import (
     training_record as training_record,
 )
 from .offsets import (
-    EVERYDAY as EVERYDAY,
     NEUTRAL_SHARE as NEUTRAL_SHARE,
     mean_offset as mean_offset,
     save_offsets as save_offsets,

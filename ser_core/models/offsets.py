@@ -11,9 +11,9 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
+from ser_core.labels import EVERYDAY
 from ser_core.models.base import SERModel
 
-EVERYDAY = "everyday"  # in place of an emotion: natural speech, mostly neutral
 NEUTRAL_SHARE = 0.7  # of everyday speech; chosen on clips of left-out corpora, half to all of them neutral
 
 

@@ -14,7 +14,7 @@ from ser_core.models.zoo.wav2vec2 import Wav2Vec2, Wav2Vec2Config
 from ser_core.models.zoo.whisper.config import WhisperConfig
 from ser_core.models.zoo.whisper.model import Whisper
 from tests.make_corpus import voice
-from tests.models.test_zoo import used
+from tests.models.zoo.test_zoo import used
 
 TINY = {
     **{"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32},

@@ -32,8 +32,8 @@ from ser_core.models.onnx import (
 )
 from ser_core.models.registry import MODEL_FAMILIES
 from ser_core.models.zoo.reduced import use_float32
-from tests.models.test_pretrained import add, publish  # noqa: F401 - a fixture
-from tests.models.test_zoo import SMALL, used
+from tests.models.zoo.test_pretrained import add, publish  # noqa: F401 - a fixture
+from tests.models.zoo.test_zoo import SMALL, used
 
 pytestmark = pytest.mark.slow
 

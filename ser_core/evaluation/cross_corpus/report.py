@@ -7,9 +7,9 @@ import torch
 
 from ser_core.evaluation.cross_corpus.expectation import COLLECTION_CLIPS, LABELLED_CLIPS, N_REFERENCE_CLIPS
 from ser_core.inference import calibrated_probabilities
-from ser_core.labels import COMMON_EMOTIONS
+from ser_core.labels import COMMON_EMOTIONS, EVERYDAY
 from ser_core.metrics import auroc, confusion_matrix, reliability, uar
-from ser_core.models import EVERYDAY, NEUTRAL_SHARE, REFERENCE_SEED, SERModel, enrolled_logits
+from ser_core.models import NEUTRAL_SHARE, REFERENCE_SEED, SERModel, enrolled_logits
 from ser_core.training import TrainingExample
 
 

@@ -220,7 +220,7 @@ def test_other_features_are_refused(starts):
 
 def test_transformers_is_imported_only_when_a_model_is_made():
     code = "import sys, ser_core, ser_core.models.zoo.wav2vec2; sys.exit('transformers' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parent.parent.parent).returncode == 0
+    assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[3]).returncode == 0
 
 
 # --- start weights ---------------------------------------------------------------------------------------------------
