@@ -3,10 +3,11 @@
 python -m scripts.make_protocols            needs SER_CORPORA; writes assets/protocols/*.csv
 """
 
-import argparse
 import sys
 from collections import Counter
 
+from scripts.common.errors import explains
+from scripts.common.flags import command_parser
 from ser_core.data import (
     CORPUS_NAMES,
     PROTOCOLS,
@@ -27,14 +28,10 @@ def absent_corpora(name: str, there: set[str]) -> list[str]:
         return []
 
 
+@explains(CorpusError)
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.parse_args(arguments)  # no flags, but --help must not write the splits
-    try:
-        utterances = read_corpora(corpora_root()).utterances
-    except CorpusError as error:
-        print(error, file=sys.stderr)
-        return 2
+    command_parser(__doc__).parse_args(arguments)  # no flags, but --help must not write the splits
+    utterances = read_corpora(corpora_root()).utterances
     there = {utterance.corpus for utterance in utterances}
     for name in PROTOCOLS:
         if absent := absent_corpora(name, there):

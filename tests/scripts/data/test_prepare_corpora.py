@@ -57,14 +57,14 @@ def test_without_recordings_the_scripts_say_what_to_do(tmp_path, monkeypatch, ca
         (tmp_path / "corpora").mkdir()
     monkeypatch.setenv("SER_CORPORA", str(tmp_path / "corpora"))
     monkeypatch.setenv("SER_CACHE", str(tmp_path / "cache"))
-    assert (script.main([]) if script is prepare_corpora else script.main()) == 2
+    assert script.main([]) == 2
     assert re.search("SER_CORPORA|Expected: ", capsys.readouterr().err)
     assert not (tmp_path / "cache").exists()
 
 
 def test_protocol_files_of_absent_corpora_are_left_as_they_are(workbench, capsys):
     before = {path.name: path.read_bytes() for path in paths.PROTOCOLS.glob("*.csv")}
-    assert make_protocols.main() == 0
+    assert make_protocols.main([]) == 0
     kept = {line.split()[0] for line in capsys.readouterr().out.splitlines() if "left as it is" in line}
     assert kept == before.keys() - {"speaker-independent.csv"}  # which the fixture cuts down to CREMA-D
     assert all((paths.PROTOCOLS / name).read_bytes() == before[name] for name in kept)
