@@ -11,12 +11,13 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from ser_core import paths
-from ser_core.inference.archive.plan import ArchivePart, BatchError, names_in_folder, write_plan
+from ser_core.inference.archive.plan import PLAN_FILE, ArchivePart, BatchError, names_in_folder, write_plan
 from ser_core.inference.archive.speakers import (
     BY_FOLDER,
     FolderCheck,
     RowCheck,
     SpeakerTable,
+    SpeakerTableError,
     read_speaker_table,
     speaker_function,
 )
@@ -155,14 +156,20 @@ def _start_job(
     parts.mkdir(parents=True, exist_ok=True)
     for rows in parts.glob("*.parquet"):
         rows.unlink()  # of a job interrupted while it deleted them
-    names = _names(wanted, out)
     check = RowCheck(table) if table else FolderCheck() if wanted.speakers == BY_FOLDER else None
-    n_files = write_plan(filter(is_wanted, check.watch(names) if check else names), parts)
-    if not n_files:
-        raise BatchError(f"There are no files in {f'part {wanted.part} of ' if wanted.part else ''}{wanted.folder}.")
+    try:
+        names = _names(wanted, out)
+        n_files = write_plan(filter(is_wanted, check.watch(names) if check else names), parts)
+        if not n_files:
+            where = f"part {wanted.part} of {wanted.folder}" if wanted.part else wanted.folder
+            raise BatchError(f"There are no files in {where}.")
+        note = check.summary() if check else ""
+    except (BatchError, SpeakerTableError, OSError):
+        (parts / PLAN_FILE).unlink(missing_ok=True)  # nothing is left of a job that does not start
+        raise
     batch_size = max(1, min(MAX_FILES_PER_BATCH, n_files // (BATCHES_PER_WORKER * n_workers)))
     (parts / REFERENCES_FILE).unlink(missing_ok=True)
-    job = replace(wanted, n_files=n_files, batch_size=batch_size, note=check.summary() if check else "")
+    job = replace(wanted, n_files=n_files, batch_size=batch_size, note=note)
     paths.write_json(parts / JOB_FILE, asdict(job))
     return job
 

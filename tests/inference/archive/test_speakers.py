@@ -90,6 +90,17 @@ def test_another_emotion_of_the_files_is_another_job(recordings, tmp_path):
         archive.open_job(recordings, "m", "v", tmp_path / "r.parquet", 1, "folders")
 
 
+@pytest.mark.parametrize("table", ["", "file,speaker\nelsewhere.wav,x\n"])
+def test_nothing_is_left_of_a_job_that_does_not_start(tmp_path, recordings, table):
+    (tmp_path / "none").mkdir()
+    (tmp_path / "t.csv").write_text(table)
+    folder, speakers = (recordings, str(tmp_path / "t.csv")) if table else (tmp_path / "none", "")
+    out = tmp_path / "r.parquet"
+    with pytest.raises((BatchError, SpeakerTableError)), archive.exclusive_lock(out):
+        archive.open_job(folder, "m", "v", out, 1, speakers)
+    assert not parts_folder(out).exists()
+
+
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
