@@ -81,10 +81,12 @@ from .vad import (
 from .windows import (
     WINDOW_OVERLAP as WINDOW_OVERLAP,
     SpeechSegments as SpeechSegments,
+    Windows as Windows,
     analysed_bounds as analysed_bounds,
     pad_batch as pad_batch,
     speech_duration_s as speech_duration_s,
     speech_overlap_s as speech_overlap_s,
     trim_silence as trim_silence,
     window_starts as window_starts,
+    windows_between as windows_between,
 )

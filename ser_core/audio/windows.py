@@ -1,6 +1,7 @@
 """Windows of a waveform: trimming, positions, padding to a batch, seconds of speech."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -66,6 +67,46 @@ def window_starts(n_samples: int, window: int, hop: int) -> np.ndarray:
 WINDOW_OVERLAP = 0.5
 
 SpeechSegments = Sequence[tuple[float, float]]
+
+
+@dataclass(frozen=True, eq=False)
+class Windows:
+    """Windows over a 16 kHz recording, in order."""
+
+    starts: np.ndarray  # in samples, (n_windows,)
+    ends: np.ndarray  # in samples, (n_windows,)
+    window_s: float
+    hop_s: float
+
+    @property
+    def start_s(self) -> np.ndarray:
+        """Shape = (n_windows,)."""
+        return self.starts / SAMPLE_RATE
+
+    @property
+    def end_s(self) -> np.ndarray:
+        """Shape = (n_windows,)."""
+        return self.ends / SAMPLE_RATE
+
+    @property
+    def bounds(self) -> list[tuple[int, int]]:
+        """(start, end) of each window, in samples."""
+        return list(zip(self.starts.tolist(), self.ends.tolist(), strict=True))
+
+    def cut(self, waveform: np.ndarray) -> list[np.ndarray]:
+        """The windows of the recording, shape = (n_samples,)."""
+        return [waveform[start:end] for start, end in self.bounds]
+
+    def speech_s(self, speech: SpeechSegments) -> np.ndarray:
+        """Seconds of speech in each window, shape = (n_windows,)."""
+        return speech_overlap_s(speech, self.start_s, self.end_s)
+
+
+def windows_between(first: int, last: int, window_s: float, hop_s: float) -> Windows:
+    """The windows that cover a recording between two samples, see window_starts."""
+    window = round(window_s * SAMPLE_RATE)
+    starts = first + window_starts(last - first, window, round(hop_s * SAMPLE_RATE))
+    return Windows(starts, np.minimum(starts + window, last), window_s, hop_s)
 
 
 def speech_duration_s(speech: SpeechSegments) -> float:

@@ -15,7 +15,7 @@ from ser_core.audio import (
 )
 from ser_core.inference.forward import mean_over_windows, run_windows
 from ser_core.inference.prediction.predict import predict
-from ser_core.inference.prediction.trajectory import bounds_with_speech
+from ser_core.inference.prediction.trajectory import windows_with_speech
 from ser_core.inference.reference import (
     MAX_REFERENCE_CLIPS,
     MIN_REFERENCE_CLIPS,
@@ -241,8 +241,7 @@ def _speech_windows(
     model: SERModel, waveform: np.ndarray, speech: SpeechSegments, overlap: float = WINDOW_OVERLAP
 ) -> list[np.ndarray]:
     """The windows of a recording that contain speech."""
-    bounds = bounds_with_speech(model, waveform, speech, overlap)
-    return [waveform[a:b] for a, b in zip(*bounds, strict=True)]
+    return windows_with_speech(model, waveform, speech, overlap).cut(waveform)
 
 
 def _checked_emotions(model: SERModel, emotions: Sequence[str | None], n_clips: int) -> tuple[str, ...]:

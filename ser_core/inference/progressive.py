@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.special import softmax
 
-from ser_core.audio import SAMPLE_RATE, SpeechSegments, speech_overlap_s, window_starts
+from ser_core.audio import SpeechSegments, Windows, windows_between
 from ser_core.inference.forward import CPU_BATCH_SIZE, run_windows
 from ser_core.inference.reference import Reference, reference_fields
 from ser_core.inference.results import Trajectory
@@ -32,10 +32,7 @@ class PartialTrajectory:
     labels: tuple[str, ...]
     temperature: float  # of the calibration
     min_confidence: float  # below it the model is not sure
-    window_s: float
-    hop_s: float  # of the grid
-    starts: np.ndarray  # of all windows of the grid, in samples, (n_windows,)
-    ends: np.ndarray  # in samples, (n_windows,)
+    grid: Windows
     speech_s: np.ndarray  # (n_windows,)
     passes: tuple[np.ndarray, ...]  # indices of the windows in the order of prediction
     logits: np.ndarray  # (n_windows, n_classes), NaN for windows still to come
@@ -45,7 +42,7 @@ class PartialTrajectory:
     @property
     def share(self) -> float:
         """The share of windows predicted, in [0, 1]."""
-        return self.n_predicted / len(self.starts)
+        return self.n_predicted / len(self.logits)
 
     @property
     def n_passes(self) -> int:
@@ -60,12 +57,12 @@ class PartialTrajectory:
     @property
     def predicted_hop_s(self) -> float:
         """From one window of the finished passes to the next, in seconds."""
-        return self.hop_s * 2 ** (len(self.passes) - max(self.n_passes, 1))
+        return self.grid.hop_s * 2 ** (len(self.passes) - max(self.n_passes, 1))
 
     @property
     def until_s(self) -> float:
         """End of the last of these windows, in seconds; 0 before the first one."""
-        return float(self.ends[self.known[-1]]) / SAMPLE_RATE if self.n_predicted else 0.0
+        return float(self.grid.end_s[self.known[-1]]) if self.n_predicted else 0.0
 
 
 def start_trajectory(
@@ -83,10 +80,7 @@ def start_trajectory(
         hop_s: of the grid; the last window ends at the bound, so that only the last hop may be shorter.
         reference: of the one speaker of the recording.
     """
-    first, last = bounds
-    window = round(model.config.window_s * SAMPLE_RATE)
-    starts = first + window_starts(last - first, window, round(hop_s * SAMPLE_RATE))
-    ends = np.minimum(starts + window, last)
+    grid = windows_between(*bounds, model.config.window_s, hop_s)
     widest = 2 ** int(np.log2(max(model.config.window_s / hop_s, 1)))  # more would leave samples out
     return PartialTrajectory(
         model=model.name,
@@ -94,13 +88,10 @@ def start_trajectory(
         labels=model.config.labels,
         temperature=model.calibration.temperature,
         min_confidence=model.calibration.threshold(reference is not None),
-        window_s=model.config.window_s,
-        hop_s=hop_s,
-        starts=starts,
-        ends=ends,
-        speech_s=speech_overlap_s(speech, starts / SAMPLE_RATE, ends / SAMPLE_RATE),
-        passes=_passes(len(starts), widest),
-        logits=np.full((len(starts), len(model.config.labels)), np.nan, np.float32),
+        grid=grid,
+        speech_s=grid.speech_s(speech),
+        passes=_passes(len(grid.starts), widest),
+        logits=np.full((len(grid.starts), len(model.config.labels)), np.nan, np.float32),
         reference=reference,
     )
 
@@ -120,7 +111,7 @@ def extend_trajectory(
     """The trajectory with the next n_windows predicted, with the reference given at the start."""
     piece = np.concatenate(partial.passes)[partial.n_predicted : partial.n_predicted + n_windows]
     logits = partial.logits.copy()
-    windows = [waveform[partial.starts[i] : partial.ends[i]] for i in piece]
+    windows = [waveform[partial.grid.starts[i] : partial.grid.ends[i]] for i in piece]
     logits[piece] = run_windows(model, windows, reference=partial.reference).logits
     return replace(partial, logits=logits, n_predicted=partial.n_predicted + len(piece))
 
@@ -142,40 +133,38 @@ def pool_trajectory(
     Raises:
         ValueError: a hop that is not a multiple, or longer than the window.
     """
-    hop_s = _available_hop_s(partial, partial.hop_s if hop_s is None else hop_s)
-    known = partial.known
-    first, until = partial.starts[0], partial.ends[known[-1]]
-    window = n_model_windows * round(partial.window_s * SAMPLE_RATE)
-    starts = first + window_starts(until - first, window, round(hop_s * SAMPLE_RATE))
-    ends = np.minimum(starts + window, until)
-    start_s, end_s = starts / SAMPLE_RATE, ends / SAMPLE_RATE
+    grid, known = partial.grid, partial.known
+    hop_s = _available_hop_s(partial, grid.hop_s if hop_s is None else hop_s)
+    windows = windows_between(grid.starts[0], grid.ends[known[-1]], n_model_windows * grid.window_s, hop_s)
     return Trajectory(
         model=partial.model,
         labels=partial.labels,
-        start_s=start_s,
-        end_s=end_s,
-        probabilities=softmax(_pooled_logits(partial, known, starts, ends) / partial.temperature, axis=-1),
-        speech_s=speech_overlap_s(speech, start_s, end_s),
-        window_s=n_model_windows * partial.window_s,
-        hop_s=hop_s,
+        start_s=windows.start_s,
+        end_s=windows.end_s,
+        probabilities=softmax(_pooled_logits(partial, windows) / partial.temperature, axis=-1),
+        speech_s=windows.speech_s(speech),
+        window_s=windows.window_s,
+        hop_s=windows.hop_s,
         **reference_fields(partial.reference),
     )
 
 
 def _available_hop_s(partial: PartialTrajectory, hop_s: float) -> float:
     """The nearest hop that the windows predicted so far allow."""
-    n_asked, n_known = round(hop_s / partial.hop_s), round(partial.predicted_hop_s / partial.hop_s)  # steps of the grid
-    if not np.isclose(hop_s, n_asked * partial.hop_s):
-        raise ValueError(f"hop_s = {hop_s} must be a multiple of {partial.hop_s}, the hop of the grid")
+    step_s = partial.grid.hop_s
+    n_asked, n_known = round(hop_s / step_s), round(partial.predicted_hop_s / step_s)
+    if not np.isclose(hop_s, n_asked * step_s):
+        raise ValueError(f"hop_s = {hop_s} must be a multiple of {step_s}, the hop of the grid")
     return partial.predicted_hop_s * max(1, n_asked // n_known)
 
 
-def _pooled_logits(partial: PartialTrajectory, known: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
+def _pooled_logits(partial: PartialTrajectory, windows: Windows) -> np.ndarray:
     """Mean logits of the predicted windows inside each longer one, weighted by speech; shape = (n, n_classes)."""
+    known = partial.known
     weight = partial.speech_s[known, None] + MIN_WINDOW_WEIGHT_S
     total = np.cumsum(np.hstack([weight * partial.logits[known].astype(np.float64), weight]), axis=0)
     total = np.vstack([np.zeros(total.shape[1]), total])  # before each window
-    low = np.searchsorted(partial.starts[known], starts)
-    high = np.searchsorted(partial.ends[known], ends, "right")
+    low = np.searchsorted(partial.grid.starts[known], windows.starts)
+    high = np.searchsorted(partial.grid.ends[known], windows.ends, "right")
     sums = total[high] - total[low]
     return sums[:, :-1] / sums[:, -1:]

@@ -59,7 +59,7 @@ def test_a_longer_window_weighs_what_lies_in_it_by_its_speech(new_model, long):
     known, speech = run(new_model(), long)
     found = pool_trajectory(known, speech, 2, 1.0)
     for start_s, end_s, row in zip(found.start_s, found.end_s, np.log(found.probabilities), strict=True):
-        inside = (known.starts >= start_s * SAMPLE_RATE - 1) & (known.ends <= end_s * SAMPLE_RATE + 1)
+        inside = (known.grid.starts >= start_s * SAMPLE_RATE - 1) & (known.grid.ends <= end_s * SAMPLE_RATE + 1)
         weight = known.speech_s[inside] if known.speech_s[inside].any() else np.ones(inside.sum())
         expected = weight @ known.logits[inside] / weight.sum()
         np.testing.assert_allclose(np.diff(row), np.diff(expected), atol=1e-3)

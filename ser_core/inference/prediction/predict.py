@@ -7,7 +7,6 @@ import numpy as np
 
 from ser_core.audio import (
     SAMPLE_RATE,
-    WINDOW_OVERLAP,
     SpeechSegments,
     check_waveform,
     speech_segments,
@@ -15,7 +14,7 @@ from ser_core.audio import (
 )
 from ser_core.inference.forward import WindowOutputs, calibrated_probabilities, run_windows
 from ser_core.inference.prediction.abstention import abstain_reason, familiarity
-from ser_core.inference.prediction.trajectory import build_trajectory, run_recording, window_bounds
+from ser_core.inference.prediction.trajectory import build_trajectory, recording_windows, run_recording
 from ser_core.inference.reference import Reference, reference_fields
 from ser_core.inference.results import (
     MIN_SPEECH_TO_PREDICT_S,
@@ -74,7 +73,8 @@ def predict_windows(
     """
     check_waveform(waveform)
     speech = speech_segments(waveform) if speech is None else speech
-    return run_recording(model, waveform, window_s, hop_s, speech, progress, reference)[1]
+    windows = recording_windows(model, waveform, speech, window_s, hop_s)
+    return run_recording(model, waveform, windows, speech, progress, reference)[1]
 
 
 def predict_with_windows(
@@ -98,7 +98,8 @@ def predict_with_outputs(
     """predict_with_windows, and the outputs of the windows."""
     check_waveform(waveform)
     speech = speech_segments(waveform) if speech is None else speech
-    outputs, trajectory, used = run_recording(model, waveform, None, None, speech, progress, reference)
+    windows = recording_windows(model, waveform, speech)
+    outputs, trajectory, used = run_recording(model, waveform, windows, speech, progress, reference)
     return _aggregate_windows(model, waveform, speech, outputs, trajectory, reference, used), trajectory, outputs
 
 
@@ -124,16 +125,12 @@ def predict_batch(
     if not len(waveforms):
         return []
     speech = speech_segments_of_each(waveforms) if speech is None else speech
-    window_s = model.config.window_s
-    hop_s = window_s * (1 - WINDOW_OVERLAP)
-    bounds = [window_bounds(w, window_s, hop_s, s) for w, s in zip(waveforms, speech, strict=True)]
-    windows = [w[a:b] for w, pair in zip(waveforms, bounds, strict=True) for a, b in zip(*pair, strict=True)]
-    outputs = run_windows(model, windows, reference=reference).split([len(starts) for starts, _ in bounds])
+    windows = [recording_windows(model, *pair) for pair in zip(waveforms, speech, strict=True)]
+    cut = [part.cut(waveform) for part, waveform in zip(windows, waveforms, strict=True)]
+    outputs = run_windows(model, [one for own in cut for one in own], reference=reference).split([*map(len, cut)])
     predictions = []
-    for waveform, segments, own_bounds, all_outputs in zip(waveforms, speech, bounds, outputs, strict=True):
-        own, trajectory, used = build_trajectory(
-            model, waveform, all_outputs, own_bounds, window_s, hop_s, segments, reference
-        )
+    for waveform, segments, own_windows, all_outputs in zip(waveforms, speech, windows, outputs, strict=True):
+        own, trajectory, used = build_trajectory(model, waveform, own_windows, all_outputs, segments, reference)
         predictions.append(_aggregate_windows(model, waveform, segments, own, trajectory, reference, used))
     return predictions
 
