@@ -38,7 +38,6 @@ from .folders import (
 from .io import (
     FLOOR_DBFS as FLOOR_DBFS,
     MAX_AUDIO_BYTES as MAX_AUDIO_BYTES,
-    MAX_AUDIO_DURATION_S as MAX_AUDIO_DURATION_S,
     SAMPLE_RATE as SAMPLE_RATE,
     Recording as Recording,
     check_waveform as check_waveform,

@@ -51,7 +51,6 @@ from .listener_votes import (
     read_listener_votes as read_listener_votes,
 )
 from .noises import (
-    Noise as Noise,
     read_noises as read_noises,
 )
 from .protocols.assignment import (
@@ -88,7 +87,6 @@ from .utterances import (
     CORPUS_LANGUAGES as CORPUS_LANGUAGES,
     CORPUS_LICENCES as CORPUS_LICENCES,
     CORPUS_NAMES as CORPUS_NAMES,
-    OTHER_LANGUAGE_CORPORA as OTHER_LANGUAGE_CORPORA,
     SPEECH_CORPORA as SPEECH_CORPORA,
     CorpusError as CorpusError,
     Utterance as Utterance,

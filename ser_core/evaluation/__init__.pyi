@@ -56,7 +56,6 @@ from .cross_corpus.report import (
 )
 from .cross_validation import (
     LEFT_OUT_PROTOCOL as LEFT_OUT_PROTOCOL,
-    Confidence as Confidence,
     CrossValidationResult as CrossValidationResult,
     concatenate_predictions as concatenate_predictions,
     left_out_uars as left_out_uars,
@@ -108,14 +107,12 @@ from .own_data.head import (
 )
 from .own_data.labels import (
     DoubtfulLabel as DoubtfulLabel,
-    Duplicate as Duplicate,
     find_duplicates as find_duplicates,
     rank_doubtful_labels as rank_doubtful_labels,
 )
 from .results import (
     EvaluationResult as EvaluationResult,
     ResultError as ResultError,
-    is_shipped as is_shipped,
     list_results as list_results,
     load_result as load_result,
     result_path as result_path,

@@ -68,7 +68,6 @@ from .ensemble import (
 )
 from .forward import (
     CPU_BATCH_SIZE as CPU_BATCH_SIZE,
-    WindowOutputs as WindowOutputs,
     calibrated_probabilities as calibrated_probabilities,
     clip_window_starts as clip_window_starts,
     clip_windows as clip_windows,

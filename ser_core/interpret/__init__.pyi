@@ -1,6 +1,4 @@
 from .atlas import (
-    ATLAS_PARTS as ATLAS_PARTS,
-    NO_PREDICTION as NO_PREDICTION,
     Atlas as Atlas,
     AtlasError as AtlasError,
     available_atlases as available_atlases,
@@ -88,7 +86,6 @@ from .sanity_check import (
 )
 from .voice import (
     VOICE_MEASURES as VOICE_MEASURES,
-    VoiceMeasure as VoiceMeasure,
     measure_voice as measure_voice,
 )
 from .voice_ranges import (

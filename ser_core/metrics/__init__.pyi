@@ -27,9 +27,6 @@ from .formatting import (
     format_percent as format_percent,
     round_floats as round_floats,
 )
-from .intervals import (
-    ConfidenceInterval as ConfidenceInterval,
-)
 from .scores import (
     ClassScores as ClassScores,
     Scores as Scores,
@@ -37,7 +34,6 @@ from .scores import (
     compute_scores as compute_scores,
 )
 from .significance import (
-    McNemar as McNemar,
     holm as holm,
     mcnemar as mcnemar,
 )
