@@ -46,7 +46,7 @@ from ser_core.models import DEFAULT_MODEL, CheckpointError, SERModel, available_
 
 
 def make_references(
-    given: list[str], models: list[SERModel], files: list[str], emotion: str | None = None
+    given: list[str], models: list[SERModel], files: list[str], emotion: str | None
 ) -> list[ReferenceChoice]:
     """For each model: the reference of the clips, the saved one, the word for the recording itself, or None.
 

@@ -54,7 +54,7 @@ def _freeze_modules(n_modules: int) -> None:
     gc.freeze()
 
 
-def result_place(shown: Hashable, place: str = "result") -> Callable[[], DeltaGenerator]:
+def result_place(shown: Hashable, place: str) -> Callable[[], DeltaGenerator]:
     """Where the result goes: a function that gives the container, to be called when the result is there.
 
     A rerun leaves the previous result on the screen until the new one is drawn over it. That is right as long as both

@@ -133,7 +133,7 @@ def _trajectories_key(prepared: PreparedClip, reference: str) -> tuple:
 
 
 def timeline_segments(
-    clip: SessionClip, prepared: PreparedClip, name: str, reference: str = NO_REFERENCE
+    clip: SessionClip, prepared: PreparedClip, name: str, reference: str
 ) -> tuple[Segment, ...] | None:
     """The segments of a model that the timeline shows; None as long as it does not cover the clip.
 

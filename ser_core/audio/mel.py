@@ -26,7 +26,7 @@ def mel_to_hz(mel: ArrayLike) -> NDArray[np.float64]:
     return np.where(mel >= CORNER_MEL, above, mel * HERTZ_PER_MEL)
 
 
-def mel_frequencies(n: int, fmin: float = 0.0, fmax: float = 8000.0) -> NDArray[np.float64]:
+def mel_frequencies(n: int, fmin: float, fmax: float) -> NDArray[np.float64]:
     """Frequencies in Hz equally spaced on the mel scale, both ends included, shape = (n,)."""
     return mel_to_hz(np.linspace(hz_to_mel(fmin), hz_to_mel(fmax), n))
 

@@ -72,7 +72,7 @@ def fit_ood_detector(
     train: Sequence[TrainingExample],
     unseen: Sequence[TrainingExample],
     store: AudioStore,
-    progress: StageProgress = lambda stage, share: None,
+    progress: StageProgress,
 ) -> NoveltyDetector:
     """Out-of-distribution detector from the embeddings of the training clips and of clips of unseen speakers."""
     embeddings = []

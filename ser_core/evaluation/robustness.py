@@ -94,7 +94,7 @@ def predict_degraded(
     models: Sequence[SERModel],
     utterances: Sequence[Utterance],
     degradation: Degradation,
-    progress: Callable[[int], None] = lambda n_done: None,
+    progress: Callable[[int], None],
 ) -> list[PredictionTable]:
     """Predictions of the models for degraded recordings. Errors as in predict_utterances_per_model."""
     return predict_utterances_per_model(

@@ -91,7 +91,7 @@ def load_model(name_or_folder: str | Path, device: str = "auto") -> SERModel:
     return model
 
 
-def usable_device(name: str = "auto") -> str:
+def usable_device(name: str) -> str:
     """The name of a device of torch that exists; "auto": CUDA if available, else "cpu".
 
     Raises:

@@ -37,7 +37,7 @@ def fast_model() -> str:
     return next(iter(models_for_long_audio()), FAST_MODEL)
 
 
-def resolve_model(name: str | None = None) -> str:
+def resolve_model(name: str | None) -> str:
     """The name of an existing checkpoint: the given one, or the default. A path is not a name.
 
     Raises:

@@ -44,7 +44,7 @@ BOX_COLUMNS = {"y": "row", "lowerfence": "p5", "q1": "q1", "median": "median", "
 
 
 def ranking_plot(
-    ranking: Sequence["RankedModel"], measure: str = "uar", references: Mapping[str, float] | None = None
+    ranking: Sequence["RankedModel"], measure: str, references: Mapping[str, float] | None = None
 ) -> go.Figure:
     """Ranking with one row per model, the best on top: the value of each corpus, and their mean.
 

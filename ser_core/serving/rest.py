@@ -56,9 +56,8 @@ RecordFunction = Callable[..., dict]  # (recording, model, name=, progress=, ref
 RunFunction = Callable[[RequestContent, list[Recording], SERModel, Progress], dict]
 
 
-def build_rest(limits: RequestLimits | None = None) -> FastAPI:
+def build_rest(limits: RequestLimits) -> FastAPI:
     """The application, to be mounted at `API_PATH`."""
-    limits = limits or RequestLimits()
     rest = FastAPI(
         title="Speech emotion workbench",
         description="Speech emotion recognition with trained models. Recordings are kept in memory until the response.",

@@ -123,7 +123,7 @@ def changed_settings(model: str, recipe: TrainConfig, architecture: ModelConfig)
     return config_overrides(recipe, base) | {MODEL_PREFIX + name: value for name, value in of_model.items()}
 
 
-def initial_model(name: str, config: ModelConfig, start: str | None = None) -> SERModel:
+def initial_model(name: str, config: ModelConfig, start: str | None) -> SERModel:
     """Model before training, with random weights or with start weights.
 
     Args:

@@ -307,7 +307,7 @@ def test_short_or_far_speech_is_doubted_from_its_limit_on(model):
         (0.9, 0.0, ""),
         (1.0, 100.0, "out of distribution"),
     ):
-        found = abstain_reason(model, 1.0, speech_s, novelty)
+        found = abstain_reason(model, 1.0, speech_s, novelty, False)
         assert reason in found and bool(found) == bool(reason)
 
 

@@ -402,7 +402,7 @@ def test_shares_are_percent_on_every_axis(comparison):
     assert learning_curves({"a": [0.5]}, "UAR", is_share=True).layout.yaxis.tickformat == ".0%"
     assert learning_curves({"a": [0.5]}, "loss").layout.yaxis.tickformat is None
     curves = risk_coverage_lines({"a": Curve(np.array([0.0, 1.0]), np.array([0.0, 0.5]), 0.25)}).layout
-    axes = ranking_plot(comparison.ranking).layout.xaxis, curves.xaxis, curves.yaxis
+    axes = ranking_plot(comparison.ranking, "uar").layout.xaxis, curves.xaxis, curves.yaxis
     assert {axis.tickformat for axis in axes} == {".0%"}
 
 

@@ -22,7 +22,7 @@ SEGMENTS = (
 
 def test_an_hour_is_sent_in_bytes_and_windows_without_speech_are_marked():
     trajectory = made("sa_a")
-    found = timeline_data(trajectory, SEGMENTS, 9.0, 0.4, 4.0)
+    found = timeline_data(trajectory, SEGMENTS, 9.0, 0.4, 4.0, {}, {})
     np.testing.assert_allclose(np.frombuffer(b64decode(found["edges"]), "<f4"), [0, 1.5, 2.5, 3.5, 5])
     assert list(b64decode(found["speaks"])) == [1, 1, 0, 1]
     values = np.frombuffer(b64decode(found["values"]), np.uint8).reshape(4, len(EMOTIONS))
@@ -32,11 +32,12 @@ def test_an_hour_is_sent_in_bytes_and_windows_without_speech_are_marked():
 
 
 def test_segments_have_a_label_where_something_was_predicted():
-    found = timeline_data(made("sa_a"), SEGMENTS, 9.0, units={"anna": SEGMENTS[1:2]}, others={"m": SEGMENTS, "n": ()})
+    settings = (9.0, 0.4, 9.0, {"anna": SEGMENTS[1:2]}, {"m": SEGMENTS, "n": ()})
+    found = timeline_data(made("sa_a"), SEGMENTS, *settings)
     assert [row[2] for row in found["segments"]] == [None, EMOTIONS.index("sad"), -1, None]
     assert "60%" in found["segments"][1][4] and NOT_SURE in found["segments"][2][4]
     assert [row["title"] for row in found["rows"]] == ["anna", "m", "n"] and found["n_units"] == 1
-    assert found["id"] != timeline_data(made("sa_a"), SEGMENTS[:2], 9.0)["id"]
+    assert found["id"] != timeline_data(made("sa_a"), SEGMENTS[:2], *settings)["id"]
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ from ser_core.inference.model_cache import unload_models
 from ser_core.inference.queue import Ticket, inference_queue
 from ser_core.labels import EMOTION_STYLES, EMOTIONS
 from ser_core.serving.live.sessions import LiveSessions
+from ser_core.serving.middleware import RequestLimits
 from tests.inference.test_queue import wait_until
 from tests.make_page import wav
 
@@ -38,7 +39,7 @@ def address(live, checkpoints, monkeypatch, tmp_path):
     with closing(socket.socket()) as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    app = live.build_live()
+    app = live.build_live(RequestLimits())
     server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error", timeout_graceful_shutdown=1))
     thread = threading.Thread(target=server.run)
     thread.start()
@@ -218,7 +219,7 @@ def test_a_signal_closes_open_pages_and_the_server():
 
 
 def test_routes_that_nobody_uses_are_closed(live, subtests):
-    client = TestClient(live.build_live())
+    client = TestClient(live.build_live(RequestLimits()))
     for path in [
         "/gradio_api/file=http://example.org/x.png",
         "/gradio_api/file=/etc/hostname",

@@ -195,7 +195,7 @@ def test_a_perturbed_speed_changes_length_and_pitch_together_in_both_directions(
     tone = np.sin(2 * np.pi * 1000 * np.arange(16_000) / 16_000).astype(np.float32) / 2
     speeds = []
     for i in range(20):
-        found = perturb(tone, perturbation_rng(1, str(i)))
+        found = perturb(tone, perturbation_rng(1, str(i)), [])
         speeds.append(np.abs(np.fft.rfft(found)).argmax() * 16_000 / len(found) / 1000)
         assert len(found) * speeds[-1] == pytest.approx(16_000, rel=2e-3)
     assert min(speeds) < 0.95 and max(speeds) > 1.05
@@ -215,7 +215,7 @@ def test_coloured_noise_falls_with_frequency_by_at_most_6_db_an_octave(only):
     only(NOISE_CHANCE=1.0)
     clip, falls = white_noise(), []
     for i in range(20):
-        added = perturb(clip, perturbation_rng(1, str(i))) - clip
+        added = perturb(clip, perturbation_rng(1, str(i)), []) - clip
         falls.append(power_db(added, 250, 500) - power_db(added, 4000, 8000) + 12)  # an octave of 16 times the width
     assert -0.5 < min(falls) < 8 and 16 < max(falls) < 24.5  # 4 octaves
 
@@ -224,7 +224,7 @@ def test_the_echo_of_a_room_has_its_energy_and_dies_away(only):
     only(ROOM_CHANCE=1.0, DECAY_S=(0.5, 0.5), ECHO_ENERGY=(1.0, 1.0))
     click = np.zeros(16_000, np.float32)
     click[100] = 0.5
-    echo = (perturb(click, perturbation_rng(1, "a")) - click) / 0.5
+    echo = (perturb(click, perturbation_rng(1, "a"), []) - click) / 0.5
     assert np.square(echo).sum() == pytest.approx(1, abs=0.01) and np.abs(echo[:100]).max() < 1e-6
     early, late = (np.square(echo[start : start + 800]).sum() for start in (100, 4100))
     assert 10 * np.log10(early / late) == pytest.approx(30, abs=2)  # half of the 60 dB
@@ -234,7 +234,7 @@ def test_the_echo_of_a_room_has_its_energy_and_dies_away(only):
 def test_a_perturbing_band_keeps_what_lies_inside(only):
     only(BAND_CHANCE=1.0, LOW_HZ=(400.0, 400.0), HIGH_HZ=(3000.0, 3000.0))
     clip = white_noise()
-    found = perturb(clip, perturbation_rng(1, "a"))
+    found = perturb(clip, perturbation_rng(1, "a"), [])
     for low_hz, high_hz, lost_db in ((700, 1800, 0), (190, 210, 24), (5900, 6100, 24)):
         assert power_db(clip, low_hz, high_hz) - power_db(found, low_hz, high_hz) == pytest.approx(lost_db, abs=1)
 
@@ -242,12 +242,12 @@ def test_a_perturbing_band_keeps_what_lies_inside(only):
 def test_a_perturbed_level_is_relative_to_the_clip_or_to_a_common_peak(only):
     clip = white_noise()
     only(GAIN_DB=(-20.0, -20.0))
-    np.testing.assert_allclose(perturb(clip, perturbation_rng(1, "a")), clip / 10, rtol=1e-5)
+    np.testing.assert_allclose(perturb(clip, perturbation_rng(1, "a"), []), clip / 10, rtol=1e-5)
     only(GAIN_DB=(-20.0, -20.0), LOUD_CHANCE=1.0)
     for quieter in (clip, clip / 8):
-        assert np.abs(perturb(quieter, perturbation_rng(1, "a"))).max() == pytest.approx(0.03)
+        assert np.abs(perturb(quieter, perturbation_rng(1, "a"), [])).max() == pytest.approx(0.03)
     only(GAIN_DB=(60.0, 60.0))
-    assert np.abs(perturb(clip, perturbation_rng(1, "a"))).max() == 1
+    assert np.abs(perturb(clip, perturbation_rng(1, "a"), [])).max() == 1
 
 
 def test_every_class_of_a_corpus_is_drawn_equally_often():

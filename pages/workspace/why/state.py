@@ -142,7 +142,7 @@ def faithfulness_curves(
     explained: ExplainedWindow,
     found: Explanation,
     question: AttributionTarget,
-    at_random: FaithfulnessCurves | None = None,
+    at_random: FaithfulnessCurves | None,
 ) -> FaithfulnessCurves:
     """What is left when parts are kept or removed in the order of the map.
 

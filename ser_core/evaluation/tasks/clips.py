@@ -56,7 +56,7 @@ def _complete_parts(available: set[str], n_found: int) -> str:
     return f"Complete test parts: {', '.join(complete) or 'none'}.{partial}"
 
 
-def read_unseen_speech(models: Sequence[SERModel], every: int = 1) -> list[Utterance]:
+def read_unseen_speech(models: Sequence[SERModel], every: int) -> list[Utterance]:
     """Speech of the test part that several models share, every n-th clip.
 
     Raises:

@@ -38,11 +38,7 @@ class EvaluationTask:
 
 
 def evaluation_task(
-    checkpoint: str,
-    protocol: str | None = None,
-    fold: str | None = None,
-    name: str | None = None,
-    allow_leak: bool = False,
+    checkpoint: str, protocol: str | None, fold: str | None, name: str | None, allow_leak: bool
 ) -> EvaluationTask:
     """Task of evaluating a checkpoint.
 

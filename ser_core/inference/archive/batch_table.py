@@ -143,7 +143,7 @@ def _predict_group(
             yield prediction_row(shown, next(predictions), recording.notes)
 
 
-def prediction_row(file: str, prediction: Prediction, notes: Sequence[str] = ()) -> dict:
+def prediction_row(file: str, prediction: Prediction, notes: Sequence[str]) -> dict:
     """The row of PREDICTION_SCHEMA for one file."""
     plain = {name: getattr(prediction, name) for name, _ in _SCALAR_COLUMNS}
     return {"file": file} | plain | prediction.probabilities | {"notes": list(notes)}

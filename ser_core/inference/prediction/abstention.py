@@ -24,7 +24,7 @@ def familiarity(model: SERModel, novelty: float | None) -> str | None:
 
 
 def abstain_reason(
-    model: SERModel, confidence: float, speech_s: float, novelty: float | None, has_reference: bool = False
+    model: SERModel, confidence: float, speech_s: float, novelty: float | None, has_reference: bool
 ) -> str:
     """Why the prediction should not be relied on; empty when it can be."""
     threshold = model.calibration.threshold(has_reference)

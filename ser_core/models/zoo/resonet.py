@@ -46,7 +46,7 @@ class ResoNetStage(nn.Module):
     bands_in_one: stride over bands; the height of the first kernel covers all of them.
     """
 
-    def __init__(self, n_in: int, n_out: int, halve_time: bool, residual: bool, bands_in_one: int = 2):
+    def __init__(self, n_in: int, n_out: int, halve_time: bool, residual: bool, bands_in_one: int):
         super().__init__()
         self.time_step = 2 if halve_time else 1
         self.residual = residual

@@ -29,10 +29,10 @@ def timeline_data(
     trajectory: Trajectory,
     segments: Sequence[Segment],
     duration_s: float,
-    min_confidence: float = 0.0,
-    until_s: float | None = None,
-    units: Mapping[str, Sequence[Segment]] | None = None,
-    others: Mapping[str, Sequence[Segment]] | None = None,
+    min_confidence: float,
+    until_s: float,
+    units: Mapping[str, Sequence[Segment]],
+    others: Mapping[str, Sequence[Segment]],
 ) -> dict[str, Any]:
     """What the timeline draws, JSON-serialisable; probabilities have 8 bits.
 
@@ -41,14 +41,14 @@ def timeline_data(
         segments: label_segments of it.
         duration_s: of the recording.
         min_confidence: abstention threshold.
-        until_s: later windows are not analysed yet; None: all are.
+        until_s: later windows are not analysed yet.
         units: rows of the user's own segments, by title; they are played in place of those of the trajectory.
         others: rows of other models, by title.
     """
     speaks = speech_mask(trajectory)
     content = {
         "duration_s": duration_s,
-        "until_s": duration_s if until_s is None else until_s,
+        "until_s": until_s,
         "min_confidence": min_confidence,
         "labels": [_label(name) for name in trajectory.labels],
         "edges": _packed(window_edges_s(trajectory).astype("<f4")),
@@ -57,9 +57,9 @@ def timeline_data(
         "segments": [_segment(one, trajectory.labels) for one in segments],
         "rows": [
             {"title": title, "segments": [_segment(one, trajectory.labels) for one in own]}
-            for title, own in [*(units or {}).items(), *(others or {}).items()]
+            for title, own in [*units.items(), *others.items()]
         ],
-        "n_units": len(units or {}),
+        "n_units": len(units),
     }
     return content | {"id": hashlib.sha256(json.dumps(content).encode()).hexdigest()}
 

@@ -44,9 +44,8 @@ PLAIN_GRADIO: dict[str, Any] = {
 PREDICT_USAGE = "Send an audio file, by handle_file(...) of gradio_client, and the name of a model or null."
 
 
-def build_live(limits: RequestLimits | None = None) -> FastAPI:
+def build_live(limits: RequestLimits) -> FastAPI:
     """ASGI application, to be mounted at `LIVE_PATH`."""
-    limits = limits or RequestLimits()
     app, uploads = FastAPI(openapi_url=None), GradioUploads(limits)
     app.router.routes += [uploads.route("/gradio_api/upload")]
     icon = base64.b64encode(paths.ICON.read_bytes()).decode()

@@ -25,7 +25,7 @@ def perturbation_rng(number: int, utterance_id: str) -> np.random.Generator:
     return np.random.default_rng(int(seed, 16))
 
 
-def perturb(waveform: np.ndarray, rng: np.random.Generator, noises: Sequence[np.ndarray] = ()) -> np.ndarray:
+def perturb(waveform: np.ndarray, rng: np.random.Generator, noises: Sequence[np.ndarray]) -> np.ndarray:
     """A perturbed recording.
 
     Args:

@@ -156,7 +156,7 @@ def random_part(frames: np.ndarray, max_s: float, rng: np.random.Generator) -> n
     return frames[first : first + length]
 
 
-def pool_batch(model: Whisper, frames: Sequence[np.ndarray], bf16: bool = False) -> Tensor:
+def pool_batch(model: Whisper, frames: Sequence[np.ndarray], bf16: bool) -> Tensor:
     """Statistics of clips by the model's own encoder, shape = (n_clips, n_statistics).
 
     Args:

@@ -78,7 +78,7 @@ def test_mean_and_deviation_ignore_padding():
 
 def test_head_input_is_relative_to_the_reference_only_where_used():
     embedding, reference = torch.tensor([[1.0, 2.0], [1.0, 2.0]]), torch.tensor([0.5, 0.5])
-    assert head_input(embedding, None).tolist() == [[1, 2, 0, 0, 0]] * 2
+    assert head_input(embedding, None, 1.0).tolist() == [[1, 2, 0, 0, 0]] * 2
     used = torch.tensor([[0.0], [1.0]])
     assert head_input(embedding, reference, used).tolist() == [[1, 2, 0, 0, 0], [0, 0, 0.5, 1.5, 1]]
 

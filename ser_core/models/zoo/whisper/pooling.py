@@ -9,7 +9,7 @@ from ser_core.models.base import Weight
 MIN_VARIANCE = 1e-10  # of a clip of one frame, whose deviation would have no gradient
 
 
-def head_input(embedding: Tensor, reference: Tensor | None, used: Weight = 1.0) -> Tensor:
+def head_input(embedding: Tensor, reference: Tensor | None, used: Weight) -> Tensor:
     """[embedding, 0, 0] alone, [0, embedding - reference, 1] with a reference, shape = (B, 2 * embedding_dim + 1).
 
     Args:
