@@ -114,10 +114,6 @@ from .records import (
     window_records as window_records,
 )
 from .reference import (
-    MAX_REFERENCE_CLIP_S as MAX_REFERENCE_CLIP_S,
-    MAX_REFERENCE_CLIPS as MAX_REFERENCE_CLIPS,
-    MIN_REFERENCE_CLIPS as MIN_REFERENCE_CLIPS,
-    MIN_SUGGESTED_COLLECTION as MIN_SUGGESTED_COLLECTION,
     NEUTRAL_CLIPS as NEUTRAL_CLIPS,
     OWN_RECORDING as OWN_RECORDING,
     TOGETHER as TOGETHER,
@@ -127,8 +123,14 @@ from .reference import (
     check_reference as check_reference,
     check_takes_emotions as check_takes_emotions,
     check_takes_reference as check_takes_reference,
-    draw_reference_files as draw_reference_files,
     enrolled_model as enrolled_model,
+)
+from .reference_clips import (
+    MAX_REFERENCE_CLIP_S as MAX_REFERENCE_CLIP_S,
+    MAX_REFERENCE_CLIPS as MAX_REFERENCE_CLIPS,
+    MIN_REFERENCE_CLIPS as MIN_REFERENCE_CLIPS,
+    MIN_SUGGESTED_COLLECTION as MIN_SUGGESTED_COLLECTION,
+    draw_reference_files as draw_reference_files,
     reference_part as reference_part,
 )
 from .results import (

@@ -17,8 +17,6 @@ from ser_core.inference.forward import mean_over_windows, run_windows
 from ser_core.inference.prediction.predict import predict
 from ser_core.inference.prediction.trajectory import windows_with_speech
 from ser_core.inference.reference import (
-    MAX_REFERENCE_CLIPS,
-    MIN_REFERENCE_CLIPS,
     OWN_RECORDING,
     Reference,
     SpeakerReferenceError,
@@ -26,6 +24,10 @@ from ser_core.inference.reference import (
     check_reference,
     check_takes_emotions,
     check_takes_reference,
+)
+from ser_core.inference.reference_clips import (
+    MAX_REFERENCE_CLIPS,
+    MIN_REFERENCE_CLIPS,
     draw_reference_clips,
     fingerprint,
     reference_part,

@@ -20,14 +20,8 @@ from ser_core.inference.enrolment import (
 )
 from ser_core.inference.prediction.predict import predict_with_outputs, predict_with_windows
 from ser_core.inference.progressive import extend_trajectory, pool_trajectory, start_trajectory
-from ser_core.inference.reference import (
-    NEUTRAL_CLIPS,
-    Reference,
-    SpeakerReferenceError,
-    draw_reference_clips,
-    draw_reference_files,
-    enrolled_model,
-)
+from ser_core.inference.reference import NEUTRAL_CLIPS, Reference, SpeakerReferenceError, enrolled_model
+from ser_core.inference.reference_clips import draw_reference_clips, draw_reference_files
 from ser_core.interpret.sanity_check import randomise_parameters
 from ser_core.labels import EMOTIONS
 from ser_core.models.calibration import Calibration

@@ -124,7 +124,7 @@ def test_a_long_file_is_compared_with_the_others_too(page, speech):
 
 
 def test_the_files_of_the_reference_are_drawn_in_any_order(page, monkeypatch):
-    monkeypatch.setattr("ser_core.inference.reference.MAX_REFERENCE_CLIPS", 3)
+    monkeypatch.setattr("ser_core.inference.reference_clips.MAX_REFERENCE_CLIPS", 3)
     chosen = [*zip(("a.wav", "b.wav", "c.wav", "d.wav"), different(4), strict=True)]
     used = []
     for order in (chosen, chosen[::-1]):

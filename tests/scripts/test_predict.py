@@ -310,7 +310,7 @@ def test_a_long_file_is_compared_with_the_others_too(enrolled, good, others, tmp
 
 
 def test_the_order_of_the_files_changes_no_prediction(enrolled, good, others, monkeypatch):
-    monkeypatch.setattr("ser_core.inference.reference.MAX_REFERENCE_CLIPS", 3)
+    monkeypatch.setattr("ser_core.inference.reference_clips.MAX_REFERENCE_CLIPS", 3)
     files = sorted([good, *others])
     first, again = (enrolled(*given, "--reference", "together")[1] for given in (files, files[::-1]))
     assert first == again[::-1] and sorted(record["reference_clips"] for record in first) == [2, 2, 2, 3]

@@ -14,13 +14,8 @@ from ser_core.audio import Recording
 from ser_core.data import CorpusError, emotion_word, table_rows
 from ser_core.inference.archive.batch_table import cached_model, read_files
 from ser_core.inference.enrolment import has_speech, speaker_reference
-from ser_core.inference.reference import (
-    MIN_REFERENCE_CLIPS,
-    TOGETHER,
-    Reference,
-    draw_reference_clips,
-    reference_part,
-)
+from ser_core.inference.reference import TOGETHER, Reference
+from ser_core.inference.reference_clips import MIN_REFERENCE_CLIPS, draw_reference_clips, reference_part
 from ser_core.labels import EMOTIONS
 
 BY_FOLDER = "folders"  # every folder holds the files of one speaker; see _folder_speaker

@@ -16,7 +16,8 @@ from ser_core.audio import (
     windows_between,
 )
 from ser_core.inference.forward import WindowOutputs, calibrated_probabilities, relative_to, run_windows
-from ser_core.inference.reference import Reference, fingerprint, reference_fields
+from ser_core.inference.reference import Reference, reference_fields
+from ser_core.inference.reference_clips import fingerprint
 from ser_core.inference.results import MIN_SPEECH_TO_PREDICT_S, Trajectory
 from ser_core.models import SERModel
 from ser_core.progress import Progress

@@ -20,7 +20,7 @@ from ser_core.evaluation.evaluator import predict_utterances
 from ser_core.evaluation.speaker_adaptation import corpus_references, speaker_references
 from ser_core.inference.archive.speakers import draw_clips, speaker_function
 from ser_core.inference.enrolment import collection_reference, speaker_reference
-from ser_core.inference.reference import draw_reference_clips, fingerprint
+from ser_core.inference.reference_clips import draw_reference_clips, fingerprint
 from ser_core.interpret.atlas import load_atlas
 from ser_core.interpret.projection import ProjectionConfig
 from ser_core.labels import EMOTIONS
@@ -231,7 +231,7 @@ def test_a_long_recording_is_compared_with_the_others_too(office, new_model, spe
 
 
 def test_the_reference_is_drawn_as_in_an_archive_of_the_folder(office, new_model, speech, monkeypatch):
-    monkeypatch.setattr("ser_core.inference.reference.MAX_REFERENCE_CLIPS", 3)
+    monkeypatch.setattr("ser_core.inference.reference_clips.MAX_REFERENCE_CLIPS", 3)
     paths = list(walk_files(office))
     for i, path in enumerate(paths):
         write_wav(path, speech * (1 - 0.05 * i))
@@ -273,7 +273,7 @@ def test_the_clips_of_a_speaker_may_be_the_reference_of_each_other(office, check
 
 
 def test_the_reference_of_a_speaker_is_that_of_an_archive(tmp_path, new_model, speech, monkeypatch):
-    monkeypatch.setattr("ser_core.inference.reference.MAX_REFERENCE_CLIPS", 3)
+    monkeypatch.setattr("ser_core.inference.reference_clips.MAX_REFERENCE_CLIPS", 3)
     for i in range(5):
         write_wav(tmp_path / "x" / "Ann" / ("sad", "angry")[i % 2] / f"{i}.wav", speech * (1 - 0.05 * i))
         write_wav(tmp_path / "x" / "sad" / f"{i}.wav", speech * (0.5 - 0.05 * i))
