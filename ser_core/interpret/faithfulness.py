@@ -130,6 +130,16 @@ def measure_faithfulness(
     shape = explanation.relevance.shape
     random_maps = [] if at_random else [random_relevance_map(shape, seed) for seed in range(N_RANDOM_MAPS)]
     maps = [replace(explanation, relevance=relevance) for relevance in (explanation.relevance, *random_maps)]
+    by_map, *random_curves = _kept_and_removed(model, waveform, maps, column, progress)
+    if at_random:
+        return replace(at_random, kept=by_map[:, 0], removed=by_map[:, 1])
+    return FaithfulnessCurves(KEPT_SHARES, *by_map.T, *np.mean(random_curves, axis=0).T)
+
+
+def _kept_and_removed(
+    model: SERModel, waveform: np.ndarray, maps: Sequence[Explanation], column: int, progress: Progress
+) -> np.ndarray:
+    """Probability of a label with the share of the cells kept, and removed, shape = (n_maps, n_shares, 2)."""
     between = KEPT_SHARES[1:-1]  # of nothing and of all the sounds are known
     parts = [
         sound
@@ -142,10 +152,7 @@ def measure_faithfulness(
     nothing, everything, *inner = probabilities[:, column]
     curves = np.array(inner).reshape(len(maps), len(between), 2)
     first, last = (np.tile(ends, (len(maps), 1, 1)) for ends in ([nothing, everything], [everything, nothing]))
-    by_map, *random_curves = np.concatenate([first, curves, last], axis=1)
-    if at_random:
-        return replace(at_random, kept=by_map[:, 0], removed=by_map[:, 1])
-    return FaithfulnessCurves(KEPT_SHARES, *by_map.T, *np.mean(random_curves, axis=0).T)
+    return np.concatenate([first, curves, last], axis=1)
 
 
 def random_relevance_map(shape: tuple[int, int], seed: int) -> np.ndarray:

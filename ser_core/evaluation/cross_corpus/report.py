@@ -42,20 +42,28 @@ def corpus_report(model: SERModel, embeddings: np.ndarray, clips: Sequence[Train
         return _scores(model, logits, emotions) | _doubt(model, scaled, emotions, threshold)
 
     found |= scores(logits)
+    enrolled = _relative_logits(model, embeddings, emotions, speakers)
+    found["enrolled"] = {name: scores(*relative) for name, relative in enrolled.items()}
+    return found
+
+
+def _relative_logits(
+    model: SERModel, embeddings: np.ndarray, emotions: np.ndarray, speakers: np.ndarray
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Logits relative to each kind of reference, see corpus_report, and the weight of each clip's reference."""
     enrolled = {str(n): enrolled_logits(model, embeddings, speakers, n) for n in N_REFERENCE_CLIPS}
-    together = np.full(len(clips), "any speaker")
+    together = np.full(len(speakers), "any speaker")
     enrolled["collection"] = enrolled_logits(model, embeddings, together, COLLECTION_CLIPS)
     parts: dict[str, tuple[np.ndarray | None, np.ndarray | None]] = {"labelled": (None, emotions)}  # usable, known
     if (neutral := emotions == "neutral").any():
         everyday = _everyday_clips(neutral, speakers)
         parts |= {"neutral": (neutral, None), "neutral_labelled": (neutral, emotions), "everyday": (everyday, None)}
-        parts["everyday_labelled"] = (everyday, np.full(len(clips), EVERYDAY))
+        parts["everyday_labelled"] = (everyday, np.full(len(speakers), EVERYDAY))
         enrolled["collection_neutral"] = enrolled_logits(model, embeddings, together, COLLECTION_CLIPS, neutral)
     for name, (usable, known) in parts.items():
         if known is None or model.emotion_offsets is not None:
             enrolled[name] = enrolled_logits(model, embeddings, speakers, LABELLED_CLIPS, usable, known)
-    found["enrolled"] = {name: scores(*relative) for name, relative in enrolled.items()}
-    return found
+    return enrolled
 
 
 def _everyday_clips(neutral: np.ndarray, speakers: np.ndarray) -> np.ndarray:
