@@ -110,4 +110,4 @@ def test_what_references_change_is_a_mean_over_the_corpora(left_out):
     neutral = {"uar": 0.4, "enrolled": {"neutral_labelled": {"uar": 0.55}}}
     left_out.write_text(json.dumps({"corpora": {"tess": neutral, "turev": scores | {"uar": 0.2}}}))
     found = describe_plain_reading("m")  # of the corpora that have neutral clips
-    assert "on 1 corpora" in found and "40% without" in found and "55% with 10 neutral clips" in found
+    assert "on 1 corpora" in found and "40% of the emotions without" in found and "55% with 10 neutral clips" in found

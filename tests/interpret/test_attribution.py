@@ -75,6 +75,7 @@ class Listener(WaveformModel):
     def __init__(self):
         super().__init__(ModelConfig())
         self.name, self.calibration = "listener", Calibration()
+        self.eval()  # as load_model gives models
 
     def encode(self, features, n_frames=None):
         return features[:, SAMPLE_RATE : round(1.2 * SAMPLE_RATE)].square().sum(1, keepdim=True) / 100
