@@ -183,7 +183,7 @@ def _edit_clips(known: dict, state: clips.EnrolmentState) -> None:
         {
             "clip": state.names.get(clip_id, ""),
             "seconds": round(len(known[clip_id]) / SAMPLE_RATE, 1),
-            "label": state.labels.get(clip_id),
+            "label": state.labels.get(clip_id, ""),  # with None, the first label changes the type: the next one is lost
             "remove": False,
         }
         for clip_id in ids
