@@ -66,7 +66,7 @@ def _show_next(model: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="voice-next"):
         st.caption(used if session().uses_voice else unused, width="content")
         if st.button("Go to Clip", icon=":material/graphic_eq:", key="to-clip"):
-            st.switch_page(CLIP_PAGE)
+            st.switch_page(CLIP_PAGE, query_params={})
 
 
 def _clips(n_clips: int) -> str:

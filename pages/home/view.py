@@ -72,7 +72,7 @@ def show_voices() -> None:
 def open_workspace() -> None:
     """Leaves for the workspace as soon as there is a clip to be analysed."""
     if session().source:
-        st.switch_page(WORKSPACE)
+        st.switch_page(WORKSPACE, query_params={})
 
 
 def _take_recording(wav: bytes, notes: tuple[str, ...]) -> None:

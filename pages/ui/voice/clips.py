@@ -235,4 +235,4 @@ def _decline() -> None:
 def lead_to_page(key: str) -> None:
     """A button that opens the page about the voice."""
     if st.button("My voice", icon=":material/record_voice_over:", key=key, help="Enrol your voice in two minutes."):
-        st.switch_page(PAGE)
+        st.switch_page(PAGE, query_params={})  # or Streamlit refuses where the address names what is chosen
