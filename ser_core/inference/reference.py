@@ -14,7 +14,14 @@ from torch import Tensor
 from ser_core.inference.reference_clips import MIN_REFERENCE_CLIPS, fingerprint, reference_part
 from ser_core.inference.results import FAR_NOTE
 from ser_core.labels import EMOTIONS, EVERYDAY
-from ser_core.models import OFFSETS_FILE, SERModel, mean_offset, models_with_reference, reference_weight
+from ser_core.models import (
+    OFFSETS_FILE,
+    SERModel,
+    mean_offset,
+    models_with_emotions,
+    models_with_reference,
+    reference_weight,
+)
 
 N_DIGITS = 6  # significant, of each value in JSON
 # Of a recording from the reference, in units of its spread. Measured on 141 speakers with ten clips each and the pooled
@@ -231,9 +238,11 @@ def check_takes_emotions(model: SERModel) -> None:
         SpeakerReferenceError: it cannot.
     """
     if model.emotion_offsets is None:
+        others = ", ".join(models_with_emotions()) or "none of the checkpoints"
         raise SpeakerReferenceError(
             f"{model.name} cannot use the emotions of reference clips: it has no {OFFSETS_FILE}. Make the reference "
-            "without emotions, or train the model again."
+            f"without emotions, or use a model that has it: {others}. A head on Whisper's encoder gets it by "
+            "python -m scripts.fit_offsets."
         )
 
 

@@ -18,6 +18,7 @@ from .calibration import (
 from .checkpoint import (
     load_fusion as load_fusion,
     load_model as load_model,
+    models_with_emotions as models_with_emotions,
     models_with_reference as models_with_reference,
     save_metrics_and_card as save_metrics_and_card,
     save_model as save_model,

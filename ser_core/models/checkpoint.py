@@ -58,6 +58,19 @@ def _takes_reference(name: str) -> bool:
         return False  # damaged: load_model names the fault
 
 
+def models_with_emotions() -> tuple[str, ...]:
+    """Those of them that can use the emotions of the clips: with offsets of their own or of a member."""
+    return tuple(name for name in models_with_reference() if _has_offsets(name))
+
+
+def _has_offsets(name: str) -> bool:
+    try:
+        members = read_checkpoint_json(paths.CHECKPOINTS / name / CONFIG_FILE)["model"].get("members", ())
+        return any((paths.CHECKPOINTS / part / OFFSETS_FILE).is_file() for part in (name, *members))
+    except (CheckpointError, KeyError, AttributeError, TypeError):
+        return False  # damaged: load_model names the fault
+
+
 def load_model(name_or_folder: str | Path, device: str = "auto") -> SERModel:
     """Loads a model in eval mode; every weight must be in the file, and no other.
 

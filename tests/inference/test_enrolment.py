@@ -472,7 +472,7 @@ def test_emotions_that_cannot_be_used_are_refused(knowing_model, clips, emotions
 def test_a_model_without_offsets_refuses_emotions_before_anything_is_computed(enrolling_model, clips):
     with pytest.raises(SpeakerReferenceError, match=r"enrolling cannot use the emotions.*offsets\.safetensors"):
         speaker_reference(enrolling_model, clips, emotions=["neutral"] * 4)
-    with pytest.raises(SpeakerReferenceError, match="without emotions"):
+    with pytest.raises(SpeakerReferenceError, match="without emotions, or use a model that has it: whisper-prosonet,"):
         replace(speaker_reference(enrolling_model, clips), emotions=("sad",) * 4).check(enrolling_model)
 
 

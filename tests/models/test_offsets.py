@@ -6,9 +6,9 @@ import torch
 from safetensors.numpy import save_file
 
 from ser_core.labels import EMOTIONS
-from ser_core.models.checkpoint import Calibration, load_fusion, load_model, save_model
+from ser_core.models.checkpoint import Calibration, load_fusion, load_model, models_with_emotions, save_model
 from ser_core.models.enrolled import enrolled_logits
-from ser_core.models.names import OFFSETS_FILE, CheckpointError
+from ser_core.models.names import CONFIG_FILE, OFFSETS_FILE, CheckpointError
 from ser_core.models.offsets import mean_offset
 from ser_core.models.zoo.whisper.config import WhisperConfig
 from ser_core.models.zoo.whisper.encoder import WHISPER_BASE
@@ -33,6 +33,16 @@ def test_they_are_saved_with_the_model_and_change_no_version(listener):
     (listener / OFFSETS_FILE).unlink()
     without = load_model("listener", "cpu")
     assert without.emotion_offsets is None and without.version == found.version
+
+
+def test_models_that_use_the_emotions_of_clips_are_known_without_loading_them(listener):
+    fusion = load_fusion(["small", "listener"], [0.5, 0.5])
+    save_model(fusion, listener.parent / "both", "fusion", Calibration(), {})
+    assert {*models_with_emotions()} == {"listener", "both"}
+    (listener.parent / "both" / CONFIG_FILE).write_text('{"family": "fusion", "model": {"members": 1}}')
+    assert models_with_emotions() == ("listener",)
+    (listener / OFFSETS_FILE).unlink()
+    assert models_with_emotions() == ()
 
 
 @pytest.mark.parametrize(
