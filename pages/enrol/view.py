@@ -21,10 +21,16 @@ from ser_core.audio import SAMPLE_RATE
 from ser_core.evaluation import describe_enrolment, describe_plain_reading
 from ser_core.inference import MAX_REFERENCE_CLIP_S, MIN_REFERENCE_CLIPS, SpeakerReferenceError
 from ser_core.labels import EMOTIONS
+from ser_core.models import models_with_emotions
 
 RECORDER, FILES, REFERENCE = "voice-raw", "voice", "voice-reference"  # inputs
 PLAINLY = "read-plainly"
 MAX_REFERENCE_MB = 1
+LABEL_HELP = {
+    True: "How it was spoken, if you know: the reference is then the voice without the emotion.",
+    False: "How it was spoken, if you know: to compare the predictions with.",
+}
+"""Whether the model uses the labels of reference clips -> what they are good for."""
 
 
 def show_introduction(model: str | None) -> None:
@@ -95,7 +101,8 @@ def show_reading(model: str) -> None:
         st.markdown(f"Read {how}:")
         st.header(f"“{sentence}”", anchor=False)
         recorder(key=input_key(RECORDER), max_s=int(MAX_REFERENCE_CLIP_S), on_clip=_read)
-        st.toggle("Read all of them plainly", key=PLAINLY, help=describe_plain_reading(model) or None)
+        if model in models_with_emotions():  # else a reference of neutral clips hides neutral speech
+            st.toggle("Read all of them plainly", key=PLAINLY, help=describe_plain_reading(model) or None)
         with st.container(horizontal=True):
             st.button("Skip", on_click=_go_to, args=(state.position + 1,), key="skip")
             if state.position:
@@ -170,13 +177,13 @@ def show_clips(model: str) -> None:
     seconds = sum(len(waveform) for waveform in known.values()) / SAMPLE_RATE
     st.subheader(f"{len(known)} {_clips(len(known))}, {seconds:.0f} s" if known else "An imported voice", anchor=False)
     if known:
-        _edit_clips(known, state)
+        _edit_clips(known, state, LABEL_HELP[model in models_with_emotions()])
     with st.container(horizontal=True, vertical_alignment="center"):
         _offer_export(model)
         st.button("Remove all", icon=":material/delete:", on_click=clips.remove_voice, key="clear-voice")
 
 
-def _edit_clips(known: dict, state: clips.EnrolmentState) -> None:
+def _edit_clips(known: dict, state: clips.EnrolmentState, label_help: str) -> None:
     """A table in which labels are chosen and rows are removed."""
     ids = list(known)
     rows = [
@@ -188,8 +195,7 @@ def _edit_clips(known: dict, state: clips.EnrolmentState) -> None:
         }
         for clip_id in ids
     ]
-    help_text = "How it was spoken, if you know: the reference is then the voice without the emotion."
-    columns = same_decimals(rows) | {"label": st.column_config.SelectboxColumn(options=EMOTIONS, help=help_text)}
+    columns = same_decimals(rows) | {"label": st.column_config.SelectboxColumn(options=EMOTIONS, help=label_help)}
     fixed, key = ["clip", "seconds"], f"clips-{hash(tuple(ids))}"
     edited = st.data_editor(rows, hide_index=True, disabled=fixed, column_config=columns, key=key, placeholder="")
     labels = state.labels | {i: row["label"] for i, row in zip(ids, edited, strict=True)}  # others are not in the voice

@@ -35,6 +35,7 @@ def page(checkpoints, monkeypatch, enrolling_model) -> AppTest:
     model.name = NAME
     for module in ("pages.ui.voice.clips", "pages.enrol.state"):
         monkeypatch.setattr(f"{module}.models_with_reference", lambda: (NAME,))
+    monkeypatch.setattr("pages.enrol.view.models_with_emotions", lambda: (NAME,))
     for module in ("pages.ui.voice.clips", "pages.enrol.state", "pages.ui.voice.personal"):
         monkeypatch.setattr(f"{module}.get_model", lambda name: model)
     page = open_page("enrol").run()
@@ -90,6 +91,16 @@ def test_who_would_rather_not_act_reads_all_of_them_plainly(page, monkeypatch):
     monkeypatch.setattr(st, "session_state", {"read-plainly": True})
     view._read(SPEECH, ())
     assert [*now.page(EnrolmentState).labels.values()] == ["neutral"]
+
+
+def test_a_model_that_cannot_use_labels_is_not_read_to_plainly(page, monkeypatch):
+    kept = view.LABEL_HELP[True]
+    add_clips(page, "")
+    assert kept in page.dataframe[0].proto.columns and page.toggle(key="read-plainly")
+    monkeypatch.setattr("pages.enrol.view.models_with_emotions", lambda: ())
+    page.run()
+    assert not page.exception and view.LABEL_HELP[False] in page.dataframe[0].proto.columns
+    assert "read-plainly" not in [toggle.key for toggle in page.toggle]
 
 
 def test_labels_are_part_of_the_reference_and_change_it_without_a_new_one(page, monkeypatch):
@@ -291,6 +302,6 @@ def test_the_row_that_is_ticked_is_the_clip_that_is_removed(monkeypatch):
     monkeypatch.setattr(st, "rerun", lambda: None)
     monkeypatch.setattr(view.clips, "remove_clips", removed.extend)
     found = EnrolmentState(names={"a": "A", "b": "B"}, labels={"b": "fear"})
-    view._edit_clips(known, found)
+    view._edit_clips(known, found, "")
     assert [(row["clip"], row["seconds"], row["label"]) for row in shown] == [("A", 1.0, ""), ("B", 2.0, "fear")]
     assert removed == ["b"] and found.labels == {"a": "sad"}
