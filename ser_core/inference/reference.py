@@ -28,9 +28,9 @@ N_DIGITS = 6  # significant, of each value in JSON
 # layers of Whisper base: beyond it are fewer than 5 % of their own other clips and most clips of other corpora, but few
 # of other speakers in the same studio. It shows another recording situation rather than another voice.
 MAX_RELATIVE_DISTANCE = 1.4
-# The same from ten neutral clips, which lie closer together: beyond it are 8 % of a speaker's own clips in any mood and
-# two thirds of the clips of other corpora.
-MAX_NEUTRAL_DISTANCE = 1.8
+# The same from ten clips of one mood, which lie closer together. Of neutral ones: beyond it are 8 % of a speaker's own
+# clips in any mood and two thirds of the clips of other corpora. Those of other moods lie as close.
+MAX_ONE_MOOD_DISTANCE = 1.8
 
 MAX_EMBEDDING_VALUE = 1000.0  # the shipped models reach 23, also on noise; 3e38 would overflow in a layer
 
@@ -81,7 +81,8 @@ class Reference:
         Args:
             embedding: of the recording, shape = (embedding_dim,).
         """
-        most = MAX_NEUTRAL_DISTANCE if self.kind == NEUTRAL_CLIPS else MAX_RELATIVE_DISTANCE
+        moods = {*self.emotions}
+        most = MAX_ONE_MOOD_DISTANCE if len(moods) == 1 and "" not in moods else MAX_RELATIVE_DISTANCE
         if self.spread is None or np.linalg.norm(embedding - self.embedding) <= most * self.spread:
             return self.note
         return f"{self.note} {FAR_NOTE}".lstrip()

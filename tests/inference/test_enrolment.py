@@ -482,11 +482,13 @@ def test_foreign_emotions_in_json_are_refused(reference, emotions):
         Reference.from_dict(reference.to_dict() | {"emotions": emotions})
 
 
-def test_a_voice_of_neutral_clips_is_wider(reference):
-    """Neutral clips lie close together: a clip in another mood is not far from them."""
+def test_a_voice_of_clips_of_one_mood_is_wider(reference):
+    """They lie close together: a clip in another mood is not far from them."""
     step = np.zeros(8, np.float32)
     step[0] = reference.spread
-    neutral = replace(reference, emotions=("neutral",) * 4)
-    for given, limit in ((reference, 1.4), (neutral, 1.8)):
+    moods = {(): 1.4, ("sad", "", "sad", "sad"): 1.4, ("",) * 4: 1.4, ("sad", "neutral") * 2: 1.4}
+    moods |= {(mood,) * 4: 1.8 for mood in ("neutral", "sad", "everyday")}
+    for emotions, limit in moods.items():
+        given = replace(reference, emotions=emotions)
         assert not given.note_for(given.embedding + (limit - 0.1) * step)
         assert given.note_for(given.embedding + (limit + 0.1) * step)
