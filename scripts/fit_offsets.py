@@ -27,7 +27,7 @@ def fitted(name: str) -> np.ndarray:
     """
     model = load_model(name, "cpu")
     if not isinstance(model, Whisper):
-        raise CheckpointError(f"{name} is no head on a frozen encoder: it takes no emotions of reference clips.")
+        raise CheckpointError(f"{name} is no head on a frozen encoder: only those have offsets, a fusion its members'.")
     data = training_data(name)
     return fit_emotion_offsets(project(model, own_statistics(model, data)), data.train, model.config.labels)
 
