@@ -146,8 +146,8 @@ def run(options: Namespace, out: Path) -> tuple[int, int]:
 def main(arguments: list[str] | None = None) -> int:
     parser = archive_parser()
     options = parser.parse_args(arguments)
-    if options.reference_emotion and not options.speakers:
-        parser.error("--reference-emotion needs --speakers")
+    if options.reference_emotion and options.speakers in (None, TOGETHER):
+        parser.error("--reference-emotion needs --speakers folders or a table: it is of the files of one speaker")
     out = _own_table(options.out, options.part)
     try:
         n_rows, n_bad = run(options, out)

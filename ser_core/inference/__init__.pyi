@@ -114,6 +114,7 @@ from .records import (
     window_records as window_records,
 )
 from .reference import (
+    EVERYDAY_CLIPS as EVERYDAY_CLIPS,
     NEUTRAL_CLIPS as NEUTRAL_CLIPS,
     OWN_RECORDING as OWN_RECORDING,
     TOGETHER as TOGETHER,

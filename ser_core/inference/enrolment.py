@@ -34,7 +34,7 @@ from ser_core.inference.reference_clips import (
 )
 from ser_core.inference.results import Prediction
 from ser_core.labels import EMOTIONS, EVERYDAY
-from ser_core.models import SERModel
+from ser_core.models import SERModel, mean_offset
 from ser_core.progress import Progress, no_progress
 
 MIN_OWN_REFERENCE_SPEECH_S = 10.0  # of a recording as its own reference: of a shorter one it would hide the emotion
@@ -256,7 +256,13 @@ def _checked_emotions(model: SERModel, emotions: Sequence[str | None], n_clips: 
     if not any(emotions):
         return ()
     check_takes_emotions(model)
-    return tuple(emotion or "" for emotion in emotions)
+    if not mean_offset(model, found := tuple(emotion or "" for emotion in emotions)).any():
+        named = ", ".join(sorted({*filter(None, emotions)}))
+        raise SpeakerReferenceError(
+            f"{model.name} has not learned what clips with the emotion {named} have in common: too few corpora have "
+            "it. Make the reference without emotions, best of clips in several moods."
+        )
+    return found
 
 
 def _everyday(model: SERModel, n_windows: int) -> tuple[str, ...]:

@@ -36,7 +36,7 @@ MAX_EMBEDDING_VALUE = 1000.0  # the shipped models reach 23, also on noise; 3e38
 
 ReferenceSource = Literal["clips", "recording", "running", "collection"]
 OWN_RECORDING: Literal["recording"] = "recording"  # in place of a reference: the recording itself
-NEUTRAL_CLIPS = "neutral clips"  # in place of the source of clips that are known to be neutral
+NEUTRAL_CLIPS, EVERYDAY_CLIPS = "neutral clips", f"{EVERYDAY} clips"  # see Reference.kind
 TOGETHER = "together"  # in place of speakers or reference clips: all files of a collection, of any speaker
 
 
@@ -65,8 +65,14 @@ class Reference:
 
     @property
     def kind(self) -> str:
-        """The source, as predictions name it: of clips that are known to be neutral it is NEUTRAL_CLIPS."""
-        return NEUTRAL_CLIPS if self.source == "clips" and {*self.emotions} == {"neutral"} else self.source
+        """The source, as predictions name it: "clips" with the one mood that is known of all, as NEUTRAL_CLIPS."""
+        return f"{self.mood} clips" if self.source == "clips" and self.mood else self.source
+
+    @property
+    def mood(self) -> str:
+        """The emotion, or EVERYDAY, that all clips are known to have; "" for several, or where one is unknown."""
+        moods = {*self.emotions}
+        return moods.pop() if len(moods) == 1 else ""
 
     @property
     def note(self) -> str:
@@ -81,8 +87,7 @@ class Reference:
         Args:
             embedding: of the recording, shape = (embedding_dim,).
         """
-        moods = {*self.emotions}
-        most = MAX_ONE_MOOD_DISTANCE if len(moods) == 1 and "" not in moods else MAX_RELATIVE_DISTANCE
+        most = MAX_ONE_MOOD_DISTANCE if self.mood else MAX_RELATIVE_DISTANCE
         if self.spread is None or np.linalg.norm(embedding - self.embedding) <= most * self.spread:
             return self.note
         return f"{self.note} {FAR_NOTE}".lstrip()

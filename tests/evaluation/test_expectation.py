@@ -12,7 +12,7 @@ from ser_core.evaluation.cross_corpus.expectation import (
     describe_plain_reading,
     measured_reference,
 )
-from ser_core.inference.reference import NEUTRAL_CLIPS
+from ser_core.inference.reference import EVERYDAY_CLIPS, NEUTRAL_CLIPS
 from ser_core.inference.results import FAR_NOTE
 from ser_core.models.ood import UNLIKE_TRAINING, UNUSUAL
 
@@ -87,11 +87,19 @@ def test_rates_with_neutral_clips_are_those_measured_with_them(left_out):
     assert found.startswith("Measured with 10 neutral reference clips of the speaker: on ")
     assert found.index("7 of 10") < found.index("5 of 10")
     assert measured_reference(9, NEUTRAL_CLIPS, "") == "neutral_labelled"  # of a clip of them: the others
+    assert measured_reference(9, EVERYDAY_CLIPS, "") == "everyday_labelled"
 
 
 @pytest.mark.parametrize(
     "used",
-    [(12, "recording", ""), (12, "running", ""), (28, "collection", ""), (8, NEUTRAL_CLIPS, ""), (9, "clips", FAR)],
+    [
+        (12, "recording", ""),
+        (12, "running", ""),
+        (28, "collection", ""),
+        (8, NEUTRAL_CLIPS, ""),
+        (30, "angry clips", ""),
+        (9, "clips", FAR),
+    ],
 )
 def test_no_rate_for_a_reference_that_was_not_measured(left_out, used):
     assert measured_reference(*used) is None

@@ -20,7 +20,7 @@ from ser_core.inference.enrolment import (
 )
 from ser_core.inference.prediction.predict import predict_with_outputs, predict_with_windows
 from ser_core.inference.progressive import extend_trajectory, pool_trajectory, start_trajectory
-from ser_core.inference.reference import NEUTRAL_CLIPS, Reference, SpeakerReferenceError, enrolled_model
+from ser_core.inference.reference import EVERYDAY_CLIPS, NEUTRAL_CLIPS, Reference, SpeakerReferenceError, enrolled_model
 from ser_core.inference.reference_clips import draw_reference_clips, draw_reference_files
 from ser_core.interpret.sanity_check import randomise_parameters
 from ser_core.labels import EMOTIONS
@@ -399,11 +399,19 @@ def test_the_emotions_of_the_clips_are_taken_off(knowing_model, clips, recording
     assert carrying.probabilities == pytest.approx(found.probabilities, rel=1e-5)
 
 
-def test_clips_that_are_all_neutral_are_a_source_of_their_own(knowing_model, clips, recording):
+def test_clips_of_an_emotion_without_an_offset_are_refused(knowing_model, clips):
+    knowing_model.emotion_offsets[EMOTIONS.index("calm")] = 0
+    with pytest.raises(SpeakerReferenceError, match="with the emotion calm have in common: too few corpora"):
+        speaker_reference(knowing_model, clips, emotions=["calm", None, "calm", "calm"])
+    assert speaker_reference(knowing_model, clips, emotions=["calm", None, "sad", "calm"]).emotions[0] == "calm"
+
+
+def test_clips_of_one_mood_are_a_source_of_their_own(knowing_model, clips, recording):
     for emotions, source in (
         (["neutral"] * 4, NEUTRAL_CLIPS),
         (["neutral", None, "neutral", "neutral"], "clips"),
-        (["sad"] * 4, "clips"),
+        (["sad"] * 4, "sad clips"),
+        (["everyday"] * 4, EVERYDAY_CLIPS),
         ((), "clips"),
         ([None] * 4, "clips"),
     ):

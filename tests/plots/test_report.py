@@ -70,6 +70,9 @@ def test_a_report_says_what_its_prediction_is_relative_to():
     assert "Relative to 8 reference clips of the speaker." in page and "This recording is far." in page
     assert "--windows --reference voice.json" in page and "without a reference" in page
     assert "Relative to 1 reference clip of" in clip_report(clip(**used | {"reference_clips": 1}))
+    of_one_mood = clip_report(clip(**used | {"reference_source": "everyday clips"}))
+    assert "Relative to 8 everyday reference clips of the speaker." in of_one_mood
+    assert "--reference voice.json" in of_one_mood
     alone = clip_report(clip())
     assert "Relative to" not in alone and "--reference" not in alone and "without a reference" not in alone
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from ser_core import paths
 from ser_core.data import SPEAKER_OVERLAP, is_speech
-from ser_core.inference import FAR_NOTE, NEUTRAL_CLIPS
+from ser_core.inference import EVERYDAY_CLIPS, FAR_NOTE, NEUTRAL_CLIPS
 from ser_core.models import TYPICAL, UNLIKE_TRAINING, UNUSUAL
 
 LEFT_OUT, UNSEEN_SPEAKERS = "left-out", "speaker-independent-8"
@@ -17,9 +17,18 @@ COLLECTION_CLIPS = 30
 """Clips of a corpus, of any speaker, as the reference of a collection."""
 LABELLED_CLIPS = 10
 """Clips of the speaker whose emotions are known."""
-MEASURED_SOURCES = {"clips": 1, NEUTRAL_CLIPS: LABELLED_CLIPS - 1, "collection": COLLECTION_CLIPS - 1}
+MEASURED_SOURCES = {
+    "clips": 1,
+    NEUTRAL_CLIPS: LABELLED_CLIPS - 1,
+    EVERYDAY_CLIPS: LABELLED_CLIPS - 1,
+    "collection": COLLECTION_CLIPS - 1,
+}
 """Sources of references whose worth is measured, and with how many clips at least; a clip of them has one less."""
-REFERENCE_KEYS = {NEUTRAL_CLIPS: "neutral_labelled", "collection": "collection"}
+REFERENCE_KEYS = {
+    NEUTRAL_CLIPS: "neutral_labelled",
+    EVERYDAY_CLIPS: "everyday_labelled",
+    "collection": "collection",
+}
 """Source of a reference -> its key in the results; of clips in any mood it is their number."""
 COMPARED_WITH_TRAINING = {
     TYPICAL: "This recording is typical of the training data.",
@@ -76,6 +85,8 @@ def _condition(reference: str) -> str:
         return f"measured with {COLLECTION_CLIPS} other recordings of any speaker as reference: "
     if reference == REFERENCE_KEYS[NEUTRAL_CLIPS]:
         return f"measured with {LABELLED_CLIPS} neutral reference clips of the speaker: "
+    if reference == REFERENCE_KEYS[EVERYDAY_CLIPS]:
+        return f"measured with {LABELLED_CLIPS} reference clips of the speaker, seven of them neutral: "
     return f"measured with {reference} reference clip{'s' if reference != '1' else ''} of the speaker: "
 
 

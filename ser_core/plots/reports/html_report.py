@@ -19,7 +19,7 @@ from ser_core.evaluation import (
     describe_expected_accuracy,
     measured_reference,
 )
-from ser_core.inference import NEUTRAL_CLIPS, Prediction, Trajectory, prediction_label
+from ser_core.inference import Prediction, Trajectory, prediction_label
 from ser_core.interpret import VOICE_GROUPS, VOICE_MEASURES, VoiceGroup
 from ser_core.labels import EMOTION_STYLES, format_probability
 from ser_core.plots.clip.bars import probability_bars
@@ -33,7 +33,6 @@ PAGE = Template((Path(__file__).parent / "report.html").read_text())
 MAX_SOUND_S = 600.0  # in all clips of a report: 26 MB
 REFERENCES = {
     "clips": "{n} reference clip{s} of the speaker",
-    NEUTRAL_CLIPS: "{n} neutral reference clip{s} of the speaker",
     "recording": "the recording itself",
     "running": "the speech so far",
     "collection": "{n} recordings of one kind, of any speaker",
@@ -41,7 +40,6 @@ REFERENCES = {
 """Source of a reference -> what the prediction is relative to."""
 REFERENCE_FLAGS = {
     "clips": " --reference voice.json",
-    NEUTRAL_CLIPS: " --reference voice.json",
     "recording": " --reference recording",
     "collection": " --reference together",
 }
@@ -157,7 +155,14 @@ def _answer(prediction: Prediction, metrics: Mapping) -> str:
 def _reference(prediction: Prediction) -> str:
     n_clips, source = prediction.reference_clips, prediction.reference_source
     plural = "" if n_clips == 1 else "s"
-    return f"Relative to {REFERENCES[source].format(n=n_clips, s=plural)}." if n_clips else ""
+    source, mood = _without_mood(source)
+    described = REFERENCES[source].format(n=f"{n_clips} {mood}".rstrip(), s=plural) if n_clips else ""
+    return f"Relative to {described}." if described else ""
+
+
+def _without_mood(source: str) -> tuple[str, str]:
+    """A source as Reference.source, and the mood in it: ("clips", "neutral") of "neutral clips"."""
+    return ("clips", source.removesuffix(" clips")) if source.endswith(" clips") else (source, "")
 
 
 def _sound(waveform: np.ndarray, kind: str) -> str:
@@ -210,7 +215,7 @@ def _model_sections(prediction: Prediction, metrics: Mapping, command: str) -> l
     without = "These figures are of predictions without a reference." if prediction.reference_clips and metrics else ""
     sections = [_section("Model", _paragraph(named) + _results(metrics) + _paragraph(without))]
     sections.append(_section("Limits", "".join(map(_paragraph, use))))
-    flag = REFERENCE_FLAGS.get(prediction.reference_source, "")
+    flag = REFERENCE_FLAGS.get(_without_mood(prediction.reference_source)[0], "")
     full_command = f"{command} --model {prediction.model} --windows{flag}"
     sections.append(_section("Reproduce", _preformatted(full_command)))
     if entry := citation_bibtex():

@@ -7,7 +7,6 @@ import numpy as np
 from ser_core.inference import (
     LIVE_HOP_S,
     MAX_NOVELTY_PERCENTILE,
-    NEUTRAL_CLIPS,
     NO_SPEECH,
     NOT_SURE,
     LivePrediction,
@@ -22,7 +21,6 @@ N_TOP_EMOTIONS = 2  # named when the model abstains
 REFERENCE_NOTES = {
     "running": "Relative to the speech so far. ",
     "clips": "Relative to your enrolled voice. ",
-    NEUTRAL_CLIPS: "Relative to your enrolled voice. ",
 }
 
 
@@ -74,7 +72,8 @@ def heading_and_detail(prediction: LivePrediction) -> tuple[str, str]:
 
 
 def _reference_note(prediction: LivePrediction) -> str:
-    return REFERENCE_NOTES.get(prediction.prediction.reference_source, "")
+    source = prediction.prediction.reference_source
+    return REFERENCE_NOTES.get("clips" if source.endswith(" clips") else source, "")
 
 
 def _ood_note(prediction: LivePrediction) -> str:
