@@ -31,13 +31,13 @@ def with_tracks(
     starts_s: tuple[float, ...] = (0.0,),
     default: int | None = None,
 ) -> bytes:
-    """Opus tracks of 20-ms packets, each from its start on, behind 3 s of pictures."""
+    """Opus tracks of 20-ms packets, mono or stereo, each from its start on, behind 3 s of pictures."""
     buffer = io.BytesIO()
     with av.open(buffer, "w", format="matroska") as output:
         video = output.add_stream("mpeg4", rate=10)
         video.width = video.height = 64
         video.pix_fmt = "yuv420p"
-        streams = [output.add_stream("libopus", rate=RATE, layout="mono") for _ in tracks]
+        streams = [output.add_stream("libopus", rate=RATE, layout=layout_of(samples)) for samples in tracks]
         if default is not None:
             for number, stream in enumerate(streams):
                 stream.disposition = av.stream.Disposition.default if number == default else 0
@@ -50,13 +50,17 @@ def with_tracks(
     return buffer.getvalue()
 
 
+def layout_of(samples: np.ndarray) -> str:
+    return "mono" if samples.ndim == 1 else "stereo"
+
+
 def mux(
     output, stream, samples: np.ndarray, start_s: float, left_out=(0.0, 0.0), jump_s: float = 0.0, jitter_s: float = 0.0
 ) -> None:
     """Encodes 20-ms packets from `start_s` on, without those of an interval; after 1 s their time stamps jump."""
     packets, last_pts = [], -(10**9)
     for at in range(0, len(samples) - 959, 960):
-        frame = av.AudioFrame.from_ndarray(samples[at : at + 960].reshape(1, -1), format="flt", layout="mono")
+        frame = av.AudioFrame.from_ndarray(samples[at : at + 960].reshape(1, -1), "flt", layout_of(samples))
         frame.sample_rate, frame.time_base = RATE, Fraction(1, RATE)
         frame.pts = at + round(start_s * RATE)
         packets += stream.encode(frame)
@@ -327,10 +331,21 @@ def test_the_default_track_is_read_and_the_others_are_noted():
         assert f"{default + 1} of the 2" in recording.notes[0]
 
 
-def test_a_silent_track_gives_way_to_one_with_sound():
-    recording = read_audio(with_tracks([np.zeros(2 * RATE, np.float32), tone(2.0, RATE)[:, 0]], default=0))
+@pytest.mark.parametrize(("sounding", "default"), [(1, 0), (2, 0), (0, 2)])
+def test_a_silent_track_gives_way_to_one_with_sound(sounding, default):
+    tracks = [tone(2.0, RATE)[:, 0] * (number == sounding) for number in range(3)]
+    recording = read_audio(with_tracks(tracks, default=default))
     assert rms(recording, 0.5, 1.5) > 0.3
-    assert "2 of the 2" in recording.notes[0]
+    assert f"{sounding + 1} of the 3" in recording.notes[0]
+
+
+@pytest.mark.parametrize("opposite_track", [0, 1])
+def test_a_track_whose_channels_cancel_each_other_is_not_silent(opposite_track):
+    opposite, quiet = tone(2.0, RATE, channels=2) * np.array([1, -1], np.float32), np.zeros(2 * RATE, np.float32)
+    tracks = [opposite, tone(2.0, RATE)[:, 0] / 10] if opposite_track == 0 else [quiet, opposite]
+    recording = read_audio(with_tracks(tracks, default=0))
+    assert rms(recording, 0.5, 1.5) > 0.3
+    assert f"{opposite_track + 1} of the 2" in recording.notes[0] and "cancelled" in recording.notes[1]
 
 
 # --- level ---------------------------------------------------------------------------------------------------------

@@ -39,7 +39,7 @@ class DecodedAudio:
 
     @property
     def is_silent(self) -> bool:
-        return self.signal.peak < SILENT_PEAK
+        return self.signal.channel_peak < SILENT_PEAK
 
 
 class _MonoBlocks:

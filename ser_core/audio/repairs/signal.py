@@ -65,6 +65,7 @@ class SignalStatistics:
 
     def __init__(self) -> None:
         self.peak = 0.0  # of the mean over channels
+        self.channel_peak = 0.0  # of the loudest channel: channels that cancel each other are no silence
         self._gram: dict[int, np.ndarray] = {}  # bin -> sums of the products of all channels, (n_channels, n_channels)
         self._octaves = np.zeros(256, np.int64)  # samples by their exponent
 
@@ -73,6 +74,7 @@ class SignalStatistics:
         if not len(mono):
             return
         self.peak = max(self.peak, float(np.abs(mono).max()))
+        self.channel_peak = max(self.channel_peak, float(block.max()), -float(block.min()))
         exponents = np.ascontiguousarray(mono, np.float32).view(np.uint32) >> 23 & 0xFF
         self._octaves += np.bincount(exponents, minlength=256)
         if 1 < block.shape[1] <= MAX_CHANNELS:
