@@ -11,7 +11,7 @@ N_FFT, HOP_LENGTH = 1024, 256
 CHUNK_SAMPLES, CONTEXT_SAMPLES = 600_000, 30_000  # gated at once, and the sound on both sides that goes in as well
 N_DEVIATIONS = 1.0  # of the noise, above its mean level, up to which a bin is noise
 DYNAMIC_RANGE_DB = 80.0  # below the loudest frame of a band all levels are the same
-SMOOTHED_HZ, SMOOTHED_S = 200, 0.05  # of the mask, to each side
+SMOOTHED_HZ, SMOOTHED_S = 100, 0.05  # of the mask, to each side; the package says 200 Hz and does this
 
 
 def gate_spectrum(waveform: np.ndarray, noise: np.ndarray) -> np.ndarray:
@@ -61,7 +61,7 @@ def _smoothed(mask: np.ndarray) -> np.ndarray:
     """Mean of a mask around each bin, weighted by a triangle over bands and one over frames."""
     from scipy.ndimage import convolve1d  # slow to import
 
-    sides = int(SMOOTHED_HZ * (N_FFT / 2) / SAMPLE_RATE), int(SMOOTHED_S * SAMPLE_RATE / HOP_LENGTH)
+    sides = int(SMOOTHED_HZ * N_FFT / SAMPLE_RATE), int(SMOOTHED_S * SAMPLE_RATE / HOP_LENGTH)
     smoothed = mask.astype(np.float64)
     for axis, n in enumerate(sides):
         triangle = n + 1.0 - np.abs(np.arange(-n, n + 1))

@@ -13,8 +13,9 @@ import pytest
 import soxr
 import torch
 from hypothesis import given, settings, strategies as st
+from scipy import signal
 
-from ser_core.audio import silero as silero_network, vad
+from ser_core.audio import loudness, noise_reduction, silero as silero_network, vad
 from ser_core.audio.decoding.stream import AudioError
 from ser_core.audio.io import SAMPLE_RATE, load_audio
 from ser_core.audio.loudness import integrated_loudness
@@ -190,6 +191,41 @@ def test_pauses_do_not_count_for_the_loudness():
     assert integrated_loudness(quiet) == pytest.approx(integrated_loudness(loud), abs=0.1)
 
 
+def steady(*parts: tuple[float, float]) -> np.ndarray:
+    """A tone of each loudness in LUFS, for so many seconds."""
+    samples = [2 * 10 ** ((lufs + 3.01) / 20) * tone(s, SAMPLE_RATE, frequency_hz=997)[:, 0] for lufs, s in parts]
+    return np.concatenate(samples)
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [(-36.0, 10.0), (-23.0, 60.0), (-36.0, 10.0)],
+        [(-72.0, 10.0), (-36.0, 10.0), (-23.0, 60.0), (-36.0, 10.0), (-72.0, 10.0)],
+        [(-26.0, 20.0), (-20.0, 20.1), (-26.0, 20.0)],
+    ],
+)
+def test_signals_of_ebu_tech_3341_have_their_loudness(parts):
+    assert integrated_loudness(steady(*parts)) == pytest.approx(-23.0, abs=0.1)
+
+
+def test_long_silence_does_not_open_the_relative_gate():
+    speech, silent = steady((-23.0, 60.0), (-38.0, 60.0)), np.zeros(600 * SAMPLE_RATE, np.float32)
+    assert integrated_loudness(np.concatenate([silent, speech])) == pytest.approx(-23.0, abs=0.1)
+
+
+def test_what_is_quieter_than_70_lufs_is_silence():
+    assert integrated_loudness(steady((-69.0, 2.0))) == pytest.approx(-69.0, abs=0.1)
+    assert integrated_loudness(steady((-71.0, 2.0))) is None
+
+
+def test_an_offset_is_no_sound_in_any_minute(monkeypatch):
+    offset = 0.1 + steady((-40.0, 4.0))
+    expected = integrated_loudness(offset)
+    monkeypatch.setattr(loudness, "HOPS_AT_ONCE", 10)
+    assert integrated_loudness(offset) == pytest.approx(expected, abs=1e-6)
+
+
 def test_short_clips_have_no_loudness(subtests):
     for n_samples in [0, 1, 320, 1_600, 6_399]:
         with subtests.test(n_samples=n_samples):
@@ -362,6 +398,21 @@ def test_noise_is_reduced_and_speech_kept():
     assert np.mean(reduced[2_000:12_000] ** 2) < 0.1 * np.mean(noisy[2_000:12_000] ** 2)
     assert np.mean((reduced - clean) ** 2) < 0.7 * np.mean((noisy - clean) ** 2)
     assert reduced @ clean > 0.8 * (clean @ clean)
+
+
+def test_of_stationary_noise_a_soft_mask_leaves_little():
+    white = 0.01 * np.random.default_rng(0).standard_normal(4 * SAMPLE_RATE)
+    own, further = np.split(white, 2)
+    left = np.mean(noise_reduction.gate_spectrum(further, own) ** 2) / np.mean(white**2)
+    assert 0.02 < left < 0.05
+
+
+def test_each_band_of_the_noise_has_its_own_level():
+    rumbling = signal.lfilter([1], [1, -0.98], 0.01 * np.random.default_rng(0).standard_normal(4 * SAMPLE_RATE))
+    own, further = np.split(rumbling, 2)
+    high = 0.006 * tone(2.0, SAMPLE_RATE, frequency_hz=3000)[:, 0]  # far below the rumble, above the noise beside it
+    gated = noise_reduction.gate_spectrum(further + high, own)
+    assert gated @ high > 0.42 * (high @ high)
 
 
 def test_short_clips_come_back_unchanged(subtests):
