@@ -152,6 +152,22 @@ def test_gain_control_brings_every_level_to_the_same():
     assert level_db(r.gain_control(quiet)[24000:]) == pytest.approx(level_db(quiet[24000:]) + 20, abs=0.1)  # not more
 
 
+def test_gain_control_begins_with_a_gain_of_one_and_clips_a_sudden_shout():
+    steady = 0.1 * np.sqrt(2) * np.sin(2 * np.pi * 200 / SAMPLE_RATE * np.arange(SAMPLE_RATE))
+    np.testing.assert_allclose(r.gain_control(steady), steady, atol=0.005)
+    found = r.gain_control(np.concatenate([0.02 * CLIP, CLIP]))
+    assert found.max() == 1 and found.min() == -1
+
+
+def test_a_browser_takes_noise_away_before_it_raises_the_level(speech):
+    pause = np.zeros(SAMPLE_RATE, np.float32)
+    noisy = np.concatenate([pause, speech, pause])
+    noisy = noisy + 0.002 * rng().standard_normal(len(noisy)).astype(np.float32)
+    found = r.process_like_browser(noisy, rng())
+    assert level_db(found[2000:12_000]) < level_db(r.gain_control(noisy)[2000:12_000]) - 6
+    np.testing.assert_array_equal(found, r.gain_control(r.reduce_noise(noisy)))
+
+
 # --- what is lost ----------------------------------------------------------------------------------------------------
 
 
