@@ -70,6 +70,14 @@ def test_evaluate_notices_a_figure_that_is_not_reproduced(run_evaluate, workbenc
     assert code == 1 and f"/{file}" in out.split("DIFFERENT FROM ")[1].splitlines()[0] and "  pooled.uar: " in out
 
 
+def test_one_protocol_that_is_not_reproduced_is_enough(monkeypatch):
+    tasks = [SimpleNamespace(split=split) for split in ("resonet", "cross-corpus")]
+    monkeypatch.setattr(evaluate, "new_tasks", lambda options: tasks)
+    for differing, code in (("resonet", 1), ("cross-corpus", 1), ("", 0)):
+        monkeypatch.setattr(evaluate, "run", lambda group, writing, no=differing: group[0].split != no)
+        assert evaluate.main(["all"]) == code
+
+
 def test_evaluate_names_a_recorded_figure_that_is_no_longer_measured(run_evaluate, workbench):
     evaluate.main(["small", "--write"])
     content = json.loads((workbench / "small.json").read_text())

@@ -12,6 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -406,6 +407,30 @@ def test_faults_of_the_caller_are_told_in_a_line(recordings, model, tmp_path, ca
     assert "cannot be written" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         predict_archive.main([str(recordings), "--workers", "0"])
+
+
+def test_the_plan_of_a_job_is_valid_in_any_folder(recordings, checkpoints, tmp_path, monkeypatch, capsys):
+    planned, job = [], SimpleNamespace(note="", n_files=5)
+    for name in ("start_processes", "check_takes_reference", "check_takes_emotions", "analyse_despite_deaths"):
+        monkeypatch.setattr(predict_archive, name, lambda *_: None)
+    monkeypatch.setattr(predict_archive, "open_job", lambda *given: planned.append(given) or job)
+    monkeypatch.setattr(predict_archive, "finish_job", lambda *_: 2)
+    monkeypatch.chdir(tmp_path)
+    names = ["--model", "checkpoints/small", "--speakers", "speakers.csv", "--reference-emotion", "neutral"]
+    assert predict_archive.main(["recordings", *names, "--part", "2/4", "--out", "r.parquet"]) == 2
+    ((_, model, version, out, _, *of_speakers),) = planned
+    assert (model, version) == (str(checkpoints / "small"), load_model("small").version)
+    assert of_speakers == [str(tmp_path / "speakers.csv"), ArchivePart(2, 4), "neutral"]
+    told = capsys.readouterr()
+    assert str(out) == "r-2-of-4.parquet" and "3 rows in r-2-of-4.parquet" in told.out and "2 files could" in told.err
+
+
+def test_an_interruption_has_its_own_code(tmp_path, monkeypatch):
+    def interrupted(options, out):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(predict_archive, "run", interrupted)
+    assert predict_archive.main([str(tmp_path)]) == 130
 
 
 @pytest.mark.parametrize(
