@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from ser_core.inference.prediction.abstention import MAX_NOVELTY_PERCENTILE
+from ser_core.inference.reference import NEUTRAL_CLIPS
 from ser_core.inference.results import Prediction
 from ser_core.inference.smoothing import NO_SPEECH, NOT_SURE
 from ser_core.inference.streaming.session import LIVE_HOP_S, LivePrediction, LiveSession, LiveSummary
@@ -36,6 +37,25 @@ def test_abstention_names_the_closest_emotions_and_the_reason():
     assert heading_and_detail(foreign)[1].startswith("Out of distribution. Closest")
 
 
+def test_a_prediction_says_what_it_is_relative_to():
+    for label, rest in (("happy", "Confidence"), (NOT_SURE, "Closest")):
+        plain = live_prediction(label, SURE)
+        for source, words in (
+            ("", ""),
+            ("running", "Relative to the speech so far. "),
+            ("clips", "Relative to your enrolled voice. "),
+            (NEUTRAL_CLIPS, "Relative to your enrolled voice. "),
+        ):
+            relative = replace(plain, prediction=replace(plain.prediction, reference_source=source))
+            assert heading_and_detail(relative)[1].startswith(words + rest)
+
+
+def test_anger_is_high_in_arousal_and_low_in_valence():
+    arousal, valence = live_message(live_prediction("angry", {"angry": 1.0}), received_s=3.0)["place"]
+    assert arousal > 0.3 and valence < -0.3
+    assert live_message(live_prediction(NO_SPEECH, {}), received_s=3.0)["place"] is None
+
+
 def test_silence_has_no_emotion():
     heading, detail = heading_and_detail(live_prediction(NO_SPEECH, {}))
     assert heading == "No speech" and "%" not in detail
@@ -53,6 +73,13 @@ def test_shares_are_weighted_by_speech_without_silence():
     assert tuple(shares) == (*EMOTIONS, NOT_SURE)
     assert shares["happy"] == pytest.approx(0.75) and shares[NOT_SURE] == pytest.approx(0.25)
     assert sum(shares.values()) == pytest.approx(1) and totals.mean_confidence() == pytest.approx(0.6)
+
+
+def test_the_mean_confidence_is_weighted_by_speech():
+    totals = SessionTotals()
+    totals.add(live_prediction("happy", SURE, 3.0))
+    totals.add(live_prediction("sad", SURE | {"happy": 0.0, "sad": 0.8}, 1.0))
+    assert totals.mean_confidence() == pytest.approx((3 * 0.6 + 0.8) / 4)
 
 
 def test_a_silent_session_has_no_shares_and_no_confidence():
