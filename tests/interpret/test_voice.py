@@ -1,5 +1,6 @@
 """The voice in numbers, and its place among those of unseen speakers."""
 
+import re
 import sys
 
 import numpy as np
@@ -10,6 +11,7 @@ from ser_core.data import Utterance
 from ser_core.interpret import (
     ANY_VOICE,
     VOICE_MEASURES,
+    VoiceGroup,
     VoiceRange,
     VoiceRanges,
     describe_voice,
@@ -99,6 +101,10 @@ def test_ranges_are_read_as_written(tmp_path, monkeypatch):
     write_voice_ranges(written, path)
     monkeypatch.setattr("ser_core.interpret.voice_ranges.VOICE_RANGES", path)
     assert load_voice_ranges() == written and "100 clips of 10 speakers" in written.source
+    assert groups[0].ranges["f0_hz"].normal == pytest.approx((104.95, 194.05))
+    assert written.group(ANY_VOICE) is written.groups[0] and written.group("female") is None
+    path.write_text(path.read_text().replace(" 99", " 98", 1))  # of another version
+    assert load_voice_ranges() is None
     path.write_text("{")
     assert load_voice_ranges() is None
 
@@ -116,3 +122,16 @@ def test_what_is_outside_the_range_is_said():
     assert "low pitch; pitch range, speech rate, HNR within the normal range" in low  # and not "the rest": the jitter
     assert describe_voice({"rate_hz": middle["rate_hz"]}, shipped).endswith(": speech rate within the normal range.")
     assert describe_voice({}, shipped) == ""
+
+
+def test_every_unusual_measure_is_named_with_its_direction():
+    group = VoiceGroup("male", ANY_VOICE, 9, 90, 0, {name: VoiceRange(tuple(range(9))) for name in VOICE_MEASURES})
+    for name, low, high in (
+        ("f0_hz", "low pitch", "high pitch"),
+        ("f0_range_semitones", "narrow pitch range", "wide pitch range"),
+        ("rate_hz", "slow speech", "fast speech"),
+        ("hnr_db", "low HNR (a rough", "high HNR (a clear"),
+    ):
+        for value, words in ((-1, low), (99, high)):
+            found = describe_voice({name: value}, group)
+            assert re.match(rf"Compared with clips of 9 unseen men: (an )?unusually {re.escape(words)}", found)

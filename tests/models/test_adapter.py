@@ -97,6 +97,18 @@ def test_more_penalty_stays_nearer_to_the_model(model, monkeypatch):
     assert sizes[1] < 0.5 * sizes[0]
 
 
+def test_the_correction_is_where_the_penalty_balances_the_errors(model):
+    """With a penalty of a half it is the sum of the errors, for the weights times embeddings of unit power."""
+    x, emotions = clips(4, spread=2.0)
+    adapter = fit_adapter(model, x, emotions)
+    with torch.inference_mode():
+        probabilities = apply_adapter(model, adapter).head(torch.from_numpy(x)).softmax(1).numpy()
+    errors = np.eye(8)[[EMOTIONS.index(emotion) for emotion in emotions]] - probabilities
+    scale = np.sqrt(np.square(x).sum(1).mean())
+    np.testing.assert_allclose(adapter.bias, errors.sum(0), atol=0.02)
+    np.testing.assert_allclose(scale * adapter.weight, errors.T @ x / scale, atol=0.02)
+
+
 def test_what_is_saved_comes_back(model, tmp_path):
     adapter = fit_adapter(model, *clips(3))
     adapter.save(tmp_path / "a.safetensors")
