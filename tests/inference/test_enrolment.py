@@ -349,8 +349,20 @@ def test_a_long_recording_is_its_own_reference(enrolling_model, long_recording):
     assert throughout.n_clips == math.ceil(duration_s / enrolling_model.config.window_s)  # without overlap
 
 
-def test_a_short_recording_is_not(enrolling_model, speech):
-    assert recording_reference(enrolling_model, speech[: 5 * RATE]) is None
+def test_a_short_recording_is_not(enrolling_model, long_recording):
+    assert recording_reference(enrolling_model, long_recording, [(0.0, 9.9)]) is None
+    assert recording_reference(enrolling_model, long_recording, [(0.0, 10.0)]) is not None
+
+
+def test_overlapping_windows_of_a_session_are_no_clips_of_their_own(enrolling_model):
+    running = RunningReference(enrolling_model)
+    for _ in range(39):
+        running.add(np.full(8, 2.0, np.float32), 0.25)
+    assert running.reference() is None
+    running.add(np.full(8, 2.0, np.float32), 0.25)
+    found = running.reference()
+    assert (found.n_clips, found.speech_s) == (round(10 / enrolling_model.config.window_s), 10.0)
+    assert (found.embedding == 2.0).all()
 
 
 def test_of_a_very_long_recording_windows_are_drawn_evenly(enrolling_model, long_recording):
@@ -447,6 +459,10 @@ def test_the_emotions_of_an_enrolled_voice_count_in_a_live_session(knowing_model
     alone = RunningReference(knowing_model)
     alone.add(np.ones(8, np.float32), 20.0)
     np.testing.assert_allclose(alone.reference().tensor_for(knowing_model), everyday, atol=1e-5)
+    unknown = RunningReference(knowing_model, replace(start, emotions=()))
+    unknown.add(np.ones(8, np.float32), 20.0)
+    found = unknown.reference()
+    assert found.emotions[:5] == ("", "", "", "", "everyday") and found.speech_s == pytest.approx(start.speech_s + 20)
 
 
 def test_a_recording_as_its_own_reference_is_everyday_speech(enrolling_model, knowing_model, long_recording):
