@@ -365,6 +365,7 @@ def test_distances_are_within_corpora_and_references_of_the_speaker(model, monke
 
     def enrolled(model, embeddings, groups, n_clips):
         speakers.append(groups.tolist())
+        assert n_clips == 10  # of the speaker, as docs/models.md says
         return enrol(model, embeddings, groups, n_clips)
 
     monkeypatch.setattr(cross_corpus, "fit_neighbour_reference", fitted)
@@ -374,6 +375,10 @@ def test_distances_are_within_corpora_and_references_of_the_speaker(model, monke
     order = sorted({clip.corpus for clip in found})
     assert corpora == [[clip.corpus for clip in found if clip.corpus != left_out] for left_out in order]
     assert speakers == [[clip.speaker for clip in found if clip.corpus == left_out] for left_out in order]
+    corpora.clear()
+    many = [replace(clip, speaker=f"{clip.corpus}-{i % 4}") for i, clip in enumerate(found)]
+    predict_unseen_speakers(EncoderFit(model, [separable(many, model)], many, recipe))
+    assert {corpus for groups in corpora for corpus in groups} == {*order}
 
 
 def test_song_is_left_out_with_its_corpus_and_never_predicted(model):
@@ -518,6 +523,9 @@ def test_speakers_are_predicted_by_a_head_without_them(model):
     assert not len(predict_unseen_speakers(EncoderFit(model, [separable(found, model)], single, RECIPE)).y_true)
     many = [replace(clip, speaker=f"{clip.corpus}-{i % 4}") for i, clip in enumerate(found)]
     unseen = predict_unseen_speakers(EncoderFit(model, [separable(many, model)], many, RECIPE))
+    three = [replace(clip, speaker=f"{clip.corpus}-{i // 3 % 3}") for i, clip in enumerate(found)]
+    fit = EncoderFit(model, [separable(three, model)], three, replace(RECIPE, epochs=1))
+    assert len(predict_unseen_speakers(fit).y_true) == len(three)
     assert len(unseen.y_true) == len(many) and (unseen.logits.argmax(1) == unseen.y_true).mean() > 0.9
 
 
