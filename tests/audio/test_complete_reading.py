@@ -179,7 +179,7 @@ def test_the_limit_holds_over_joined_files():
     flac = FORMATS["flac"](tone(1.0, RATE), RATE)
     recording = read_audio(flac * 3, max_duration_s=1.5)
     assert recording.duration_s == pytest.approx(1.5)
-    assert "1.5 s" in recording.notes[0]
+    assert recording.notes == ("Only the first 1.5 s were read.",)  # the length of one is not that of the file
 
 
 # --- declared lengths ----------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ import pytest
 
 from ser_core.audio import analysed_bounds, speech_segments
 from ser_core.audio.io import load_audio, read_audio
+from ser_core.inference import embed
 from ser_core.inference.enrolment import speaker_reference
 from ser_core.inference.prediction.predict import predict
 from ser_core.inference.records import embedding_record, prediction_record
@@ -32,6 +33,8 @@ def test_a_prediction_is_that_of_predict_with_name_and_notes(new_model, recordin
 def test_windows_are_added_on_request(new_model, recording):
     found = prediction_record(recording, new_model(), windows=True)["windows"]
     assert len(found) > 1 and all(a["start_s"] < b["start_s"] for a, b in pairwise(found))
+    spoken = [window for window in found if window["answer"] != NO_SPEECH]
+    assert spoken and all(window["answer"] == window["emotion"] for window in spoken)
 
 
 def test_a_short_recording_is_no_reference_of_its_own(enrolling_model, recording):
@@ -57,4 +60,6 @@ def test_an_embedding_states_model_and_analysed_part(enrolling_model, recording)
     bounds = analysed_bounds(recording.waveform, speech_segments(recording.waveform))
     assert (16_000 * found["start_s"], 16_000 * found["end_s"]) == pytest.approx(bounds)
     assert 0 < bounds[0] < bounds[1] < len(recording.waveform)
-    assert np.shape(found["embedding"]) == (8,) and json.dumps(found)
+    (expected,) = embed(enrolling_model, [recording.waveform[slice(*bounds)]])
+    np.testing.assert_allclose(found["embedding"], expected, atol=1e-5)
+    assert json.dumps(found)
