@@ -113,6 +113,8 @@ def test_what_is_outside_the_range_is_said():
     found = VoiceRange((1, 5, 10, 25, 50, 75, 90, 95, 99))
     assert [found.place(value) for value in (4, 5, 95, 96)] == ["below", "within", "within", "above"]
     assert found.percentile_of(50) == 50 and found.percentile_of(sys.maxsize) == 99
+    other = VoiceRange(tuple(range(100, 190, 10)))
+    assert other.percentile_of(140) == 50 and other.at(50) == 140 and other.percentile_of(105) == 3
     shipped = load_voice_ranges().group("female")
     middle = {name: r.at(50) for name, r in shipped.ranges.items()}
     assert shipped.n_speakers >= 15 and set(middle) == set(VOICE_MEASURES) - {"pause_percent"}

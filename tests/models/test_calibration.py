@@ -33,6 +33,7 @@ def test_the_default_changes_no_logits_and_never_abstains():
     near = Calibration(distance_power=0.5)
     np.testing.assert_array_equal(near.scale(logits, None), logits)  # of a model without a detector
     np.testing.assert_allclose(near.scale(logits, np.array([0.25, 99]))[:, 0], [2, 0.5])
+    np.testing.assert_allclose(near.scale(logits, np.array([0.0, 0.1]))[:, 0], np.sqrt(10))  # a clip trained on
 
 
 def test_a_reference_raises_the_confidence_by_its_weight():
