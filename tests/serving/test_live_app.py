@@ -191,6 +191,23 @@ def test_invalid_arguments_get_an_error_message(live, checkpoints, subtests):
         assert "Reload" in start({"page_id": "a", "model": "small", "sample_rate": rate})["error"]
 
 
+def test_numbers_of_the_page_are_in_the_units_it_shows(live, checkpoints, no_references):
+    page = live.page_arguments(LiveSessions())
+    assert (page["hop_s"], page["smoothing_s"]) == (0.25, 1.5)
+    assert (page["max_recording_s"], page["token_lifetime_min"]) == (3600, 5)
+    assert {*page["models"]} == {"small", "other"} and page["models_with_reference"] == ()
+    arousal, valence = page["places"]["angry"]
+    assert arousal > 0 > valence
+
+
+def test_a_reference_that_cannot_be_used_is_not_blamed_on_the_page(live, checkpoints):
+    sessions = LiveSessions()
+    sessions.open("a", "192.0.2.1")
+    start = live.page_arguments(sessions)["server_functions"][0]
+    arguments = {"page_id": "a", "model": "small", "sample_rate": 16_000, "reference": {}}
+    assert "not a reference" in start(arguments)["error"]
+
+
 def test_without_a_model_the_page_names_the_training_command(live, checkpoints):
     for folder in checkpoints.iterdir():
         (folder / "config.json").unlink()

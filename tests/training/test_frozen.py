@@ -78,11 +78,12 @@ def test_cache_holds_what_the_encoder_gives(model, cache, crema_d, tmp_path):
 
     store, ids = AudioStore(cache), [clip.id for clip in clips(crema_d)][:5]
     found = StatisticsCache(tmp_path / "statistics", model, store).read(0, ids)
-    waveform = torch.from_numpy(store.trimmed(ids[3]))[None]
     use_float32(model)
-    with torch.inference_mode():
-        expected = model.statistics(model.frontend(waveform)).flatten().numpy()
-    np.testing.assert_allclose(found[3], expected, rtol=2e-3, atol=2e-3)
+    assert len({len(store.trimmed(i)) for i in ids}) == len(ids)  # the padding of a batch does not count
+    for row, i in zip(found, ids, strict=True):
+        with torch.inference_mode():
+            expected = model.statistics(model.frontend(torch.from_numpy(store.trimmed(i))[None])).flatten().numpy()
+        np.testing.assert_allclose(row, expected, rtol=1e-3, atol=2e-4)  # float16 of exact values
 
 
 def test_interrupted_cache_is_continued(model, cache, crema_d, tmp_path):
