@@ -11,6 +11,7 @@ from ser_core.audio import degradations as r
 from ser_core.audio.degradations import LARGE_ROOM, SMALL_ROOM, draw_room_response
 from ser_core.audio.io import SAMPLE_RATE
 from ser_core.data.file_names import parse_filename
+from ser_core.evaluation import robustness
 from ser_core.evaluation.robustness import _utterance_generator, degradation_conditions, measure_robustness
 from ser_core.evaluation.scoring.predictions import PredictionTable
 from ser_core.labels import EMOTIONS
@@ -196,6 +197,39 @@ def test_the_loss_is_counted_against_the_same_clips():
 def test_a_recording_is_always_changed_alike_and_each_in_its_own_way():
     one, again, other = (_utterance_generator(name).standard_normal(3).tolist() for name in ("a", "a", "b"))
     assert one == again != other
+
+
+def test_each_condition_is_compared_with_the_clean_recordings(monkeypatch):
+    clean = predictions(["angry", "sad", "angry", "sad"])
+    degraded = predictions(["angry", "fear", "angry", "fear"], (True, False, False, False))
+    tables, changes = iter([clean, degraded]), []
+
+    def predicted(models, utterances, progress, change):
+        changes.append(change)
+        return [next(tables)]
+
+    monkeypatch.setattr(robustness, "predict_utterances_per_model", predicted)
+    monkeypatch.setattr(robustness, "degradation_conditions", lambda noises: {"noise": r.add_white_noise(10)})
+    (found,) = robustness.evaluate_robustness(["model"], clean.utterances, [])
+    assert list(found) == [robustness.CLEAN, "noise"] and found["noise"].lost == 0.5
+    np.testing.assert_array_equal(changes[0](CLIP, clean.utterances[0]), CLIP)
+    one, again, other = (changes[1](CLIP, clean.utterances[i]) for i in (0, 0, 1))
+    assert np.array_equal(one, again) and not np.array_equal(one, other)
+
+
+def test_conditions_are_what_they_are_called(monkeypatch):
+    found, bit_rates = degradation_conditions(NOISES), []
+    click = np.zeros(SAMPLE_RATE, np.float32)
+    click[0] = 1.0
+    small, large = (np.square(found[f"{size} room"](click, rng())[4800:]).sum() for size in ("small", "large"))
+    assert large > 3 * small
+    assert np.mean(np.abs(found["5 % of the samples clipped"](CLIP, rng())) == 1) == pytest.approx(0.05, abs=0.002)
+    np.testing.assert_array_equal(found["gain control"](CLIP, rng()), r.gain_control(CLIP))
+    monkeypatch.setattr(r, "encode_audio", lambda waveform, codec, container, rate: bit_rates.append(rate) or b"")
+    monkeypatch.setattr(r, "load_audio", lambda file: CLIP)
+    for name in ("mp3 16 kbit/s", "opus 8 kbit/s"):
+        found[name](CLIP, rng())
+    assert bit_rates == [16_000, 8_000]
 
 
 def test_a_model_that_knows_its_test_speakers_is_refused(capsys, checkpoints):
