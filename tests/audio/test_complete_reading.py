@@ -204,6 +204,29 @@ def test_samples_behind_the_declared_end_of_a_wav_are_noted():
         assert read_audio(whole + rest).notes == ()
 
 
+def wav_of(samples: bytes, n_declared: int, before: bytes = b"", after: bytes = b"") -> bytes:
+    """8 bit, 16 kHz; the length of the samples as the header declares it, and further chunks."""
+    layout = b"fmt " + struct.pack("<IHHIIHH", 16, 1, 1, SAMPLE_RATE, SAMPLE_RATE, 1, 8)
+    content = b"WAVE" + layout + before + b"data" + struct.pack("<I", n_declared) + samples + after
+    return b"RIFF" + struct.pack("<I", len(content)) + content
+
+
+def test_chunks_of_odd_length_have_a_pad_byte():
+    samples = np.random.default_rng(0).integers(100, 156, 2 * SAMPLE_RATE + 1, np.uint8).tobytes()
+    odd = b"LIST" + struct.pack("<I", 5) + b"abcde\0"
+    cut_off = read_audio(wav_of(samples[:SAMPLE_RATE], 2 * SAMPLE_RATE, before=odd))
+    assert cut_off.notes == ("The file ends early: 1.0 s of the 2.0 s declared by its header could be read.",)
+    long_chunk = b"LIST" + struct.pack("<I", SAMPLE_RATE) + bytes(SAMPLE_RATE)
+    assert read_audio(wav_of(samples, len(samples), after=b"\0" + long_chunk)).notes == ()
+
+
+def test_chunks_behind_the_samples_are_no_sound():
+    chunk = b"LIST" + struct.pack("<I", SAMPLE_RATE) + bytes(SAMPLE_RATE)
+    samples = np.random.default_rng(0).integers(100, 156, 2 * SAMPLE_RATE, np.uint8).tobytes()
+    content = wav_of(samples, len(samples), after=chunk)
+    assert read_audio(content, max_duration_s=1.0).notes[0] == "Only the first 1 s of 2 s were read."
+
+
 def test_jittery_time_stamps_add_no_silence():
     buffer = io.BytesIO()
     with av.open(buffer, "w", format="matroska") as output:
@@ -282,6 +305,15 @@ def test_lost_pages_of_an_ogg_file_keep_the_time_or_are_noted(name, share):
     lost = round(share * len(pages))
     recording = read_audio(content[: pages[lost]] + content[pages[lost + 2] :])
     assert recording.duration_s == pytest.approx(20.0, abs=0.05) or recording.notes
+
+
+def test_what_was_cut_out_of_a_longer_vorbis_stream_lacks_nothing():
+    """Its time stamps are those of the stream."""
+    content = FORMATS["ogg vorbis"](noise(30.0, RATE), RATE)
+    pages = [b"OggS" + page for page in content.split(b"OggS")[1:]]
+    ends_s = [int.from_bytes(page[6:14], "little") / RATE for page in pages]
+    cut = read_audio(b"".join(page for page, end_s in zip(pages, ends_s, strict=True) if end_s == 0 or end_s > 15))
+    assert 13 < cut.duration_s < 16 and not any("ends early" in note for note in cut.notes)
 
 
 def test_a_damaged_time_stamp_does_not_add_hours():

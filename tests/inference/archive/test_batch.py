@@ -425,6 +425,24 @@ def test_the_plan_of_a_job_is_valid_in_any_folder(recordings, checkpoints, tmp_p
     assert str(out) == "r-2-of-4.parquet" and "3 rows in r-2-of-4.parquet" in told.out and "2 files could" in told.err
 
 
+def test_new_workers_take_the_place_of_those_that_died(tmp_path, monkeypatch):
+    calls = []
+
+    def dying(*given):
+        calls.append(given)
+        if len(calls) <= n_deaths:
+            raise WorkerDied
+
+    monkeypatch.setattr(predict_archive, "analyse", dying)
+    for n_deaths in (0, 20):
+        calls.clear()
+        predict_archive.analyse_despite_deaths(None, tmp_path, None, 1)
+        assert len(calls) == n_deaths + 1
+    n_deaths = 10**6
+    with pytest.raises(WorkerDied):
+        predict_archive.analyse_despite_deaths(None, tmp_path, None, 1)
+
+
 def test_an_interruption_has_its_own_code(tmp_path, monkeypatch):
     def interrupted(options, out):
         raise KeyboardInterrupt
