@@ -217,14 +217,15 @@ def test_each_condition_is_compared_with_the_clean_recordings(monkeypatch):
     assert np.array_equal(one, again) and not np.array_equal(one, other)
 
 
-def test_conditions_are_what_they_are_called(monkeypatch):
+def test_conditions_are_what_they_are_called(monkeypatch, speech):
     found, bit_rates = degradation_conditions(NOISES), []
     click = np.zeros(SAMPLE_RATE, np.float32)
     click[0] = 1.0
     small, large = (np.square(found[f"{size} room"](click, rng())[4800:]).sum() for size in ("small", "large"))
     assert large > 3 * small
     assert np.mean(np.abs(found["5 % of the samples clipped"](CLIP, rng())) == 1) == pytest.approx(0.05, abs=0.002)
-    np.testing.assert_array_equal(found["gain control"](CLIP, rng()), r.gain_control(CLIP))
+    paused = np.concatenate([0.002 * rng().standard_normal(SAMPLE_RATE).astype(np.float32), speech])
+    np.testing.assert_array_equal(found["gain control"](paused, rng()), r.gain_control(paused))
     monkeypatch.setattr(r, "encode_audio", lambda waveform, codec, container, rate: bit_rates.append(rate) or b"")
     monkeypatch.setattr(r, "load_audio", lambda file: CLIP)
     for name in ("mp3 16 kbit/s", "opus 8 kbit/s"):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from ser_core.inference.results import MIN_SPEECH_TO_PREDICT_S, Trajectory
+from ser_core.inference.results import MIN_SPEECH_TO_PREDICT_S, Prediction, Trajectory
 from ser_core.inference.smoothing import (
     EMA_SMOOTHING,
     HYSTERESIS_SMOOTHING,
@@ -15,6 +15,8 @@ from ser_core.inference.smoothing import (
     NOT_SURE,
     Smoothing,
     hysteresis_labels,
+    label_in_words,
+    prediction_label,
     smooth_ema,
     smooth_median,
     smooth_trajectory,
@@ -149,6 +151,17 @@ def test_a_window_at_the_limits_has_its_emotion():
     ):
         trajectory = replace(made("s", certain=certain), speech_s=np.array([speech_s]))
         assert window_labels(trajectory, np.array([SAD]), min_confidence=0.6).tolist() == [label]
+
+
+def test_a_recording_at_the_limit_of_speech_has_its_emotion():
+    prediction = Prediction("m", "sad", 0.6, {"sad": 0.6}, (), False, "", 2.5, MIN_SPEECH_TO_PREDICT_S, 0.0, 2.5)
+    assert prediction_label(prediction) == "sad"
+    assert prediction_label(replace(prediction, abstain=True)) == NOT_SURE
+    assert prediction_label(replace(prediction, speech_s=MIN_SPEECH_TO_PREDICT_S - 0.01)) == NO_SPEECH
+
+
+def test_a_label_is_written_in_the_words_for_its_emotion():
+    assert label_in_words("sad", "▼ sad") == "▼ sad" and label_in_words(NOT_SURE, "▼ sad") == "not sure (▼ sad)"
 
 
 # --- edges --------------------------------------------------------------------------------------------------------
