@@ -253,6 +253,22 @@ def test_sound_that_begins_after_the_picture_keeps_its_time():
     assert "3.0 s" in recording.notes[0]
 
 
+def test_time_stamps_that_do_not_begin_at_zero_add_no_silence():
+    """As of a part that was cut out of a stream, sound and picture."""
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="matroska") as output:
+        video, audio = output.add_stream("mpeg4", rate=10), output.add_stream("libopus", rate=RATE, layout="mono")
+        video.width, video.height, video.pix_fmt = 64, 64, "yuv420p"
+        for number in range(20):
+            picture = av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8), format="rgb24")
+            picture.pts, picture.time_base = 1000 + number, Fraction(1, 10)
+            output.mux(video.encode(picture))
+        output.mux(video.encode(None))
+        mux(output, audio, tone(2.0, RATE)[:, 0], start_s=100.0)
+    recording = read_audio(buffer.getvalue())
+    assert recording.duration_s == pytest.approx(2.0, abs=0.1) and recording.notes == ()
+
+
 def test_the_lead_in_of_a_codec_is_no_silence():
     """A recording of Chrome as audio/mp4: the decoder drops 80 ms of Opus, and no edit list moves the time stamps."""
     buffer = io.BytesIO()
@@ -389,6 +405,14 @@ def test_float_samples_above_full_scale_are_scaled(peak, rate):
     recording = read_audio(with_soundfile(2 * peak * tone(1.0, rate), rate, "WAV", "FLOAT"))
     np.testing.assert_allclose(recording.waveform[800:-800], 2 * tone(1.0, SAMPLE_RATE)[800:-800, 0], atol=0.02, rtol=0)
     assert "full scale" in recording.notes[0]
+
+
+def test_float_samples_in_other_containers_are_scaled_and_overshoots_cut():
+    loud = 3.0 * tone(1.0, RATE)
+    scaled = read_audio(with_ffmpeg(loud, RATE, "matroska", "pcm_f32le"))
+    assert "reduced to fit" in scaled.notes[0] and rms(scaled, 0.2, 0.8) == pytest.approx(np.sqrt(0.5), rel=0.01)
+    cut = read_audio(with_ffmpeg(2.1 * tone(1.0, RATE), RATE, "matroska", "libopus"))
+    assert cut.notes == () and rms(cut, 0.2, 0.8) > 1.02 * np.sqrt(0.5)
 
 
 @pytest.mark.parametrize("name", ["m4a", "webm", "opus"])

@@ -177,6 +177,13 @@ def test_jobs_above_the_budget_run_one_after_the_other(child_code):
     pool.close()
 
 
+def test_ones_own_recordings_lift_the_budget_while_they_are_read(pool):
+    before = vars(pool).copy()
+    with pool.at_once(7):
+        assert pool._n_jobs_at_least == pool._max_idle == 7
+    assert vars(pool) == before
+
+
 @pytest.mark.slow
 def test_a_child_that_took_much_memory_is_not_kept(pool, monkeypatch):
     content = encode_wav(np.zeros(30 * 60 * 16_000, np.int16))
