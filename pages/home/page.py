@@ -10,11 +10,11 @@ with inputs:
     view.show_recorder()
     view.show_upload()
 with example:
-    view.show_example()
+    expectation = view.show_example()
 view.show_voices()
 view.open_workspace()
 with st.spinner("Starting"):  # after the rest is drawn
     from pages.home import state
 
-    state.show_state()
+    state.show_state(expectation)
     state.load_ahead()

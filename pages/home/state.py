@@ -3,31 +3,37 @@
 from threading import Thread
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from pages.ui.text import plain
 from ser_core.evaluation import INTENDED_USE, describe_expected_accuracy
 from ser_core.models import DEFAULT_MODEL, FAST_MODEL, HOW_TO_TRAIN, CheckpointError, available_models, read_metrics
 
 
-def show_state() -> None:
-    """How good the default model is, or how to get one; the limits."""
+def show_state(expectation: DeltaGenerator) -> None:
+    """How good the default model is, or how to get one; the limits.
+
+    Args:
+        expectation: the place for how often the default model is right.
+    """
     found = available_models()
     if not found:
         st.info(HOW_TO_TRAIN, title="No trained model yet")
     else:
-        _show_default(found[0], len(found))
+        with expectation:
+            _show_expectation(found[0])
+        st.page_link("pages/models/page.py", label="How good are the models?", icon=":material/bar_chart:")
     with st.expander("Intended use and limits", key="limits"):
         st.markdown(INTENDED_USE)
 
 
-def _show_default(name: str, n_models: int) -> None:
-    others = f"; {n_models - 1} more to compare with" if n_models > 1 else ""
+def _show_expectation(name: str) -> None:
     try:
         expected = describe_expected_accuracy(name, read_metrics(name))
     except CheckpointError as error:
         expected = str(error)
-    st.markdown(plain(f"The default model is {name}{others}. {expected}"))
-    st.page_link("pages/models/page.py", label="How good are the models?", icon=":material/bar_chart:")
+    if expected:
+        st.markdown(plain(expected))
 
 
 def load_ahead() -> None:

@@ -1,6 +1,7 @@
 """What Home shows first: ways to a first answer, and what one looks like. Light to import: without torch."""
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from pages.ui.components.hero import certainty, emotion_hero
 from pages.ui.components.recorder import recorder
@@ -38,11 +39,11 @@ def show_upload() -> None:
     )
 
 
-def show_example() -> None:
-    """A real voice with its prediction, spectrogram and sound."""
+def show_example() -> DeltaGenerator:
+    """A real voice with its prediction, spectrogram and sound; the place for how often such a prediction is right."""
     found = example()
     if found is None:
-        return
+        return st.container()
     voice = found.voice
     actor = {"female": "woman", "male": "man"}.get(voice.utterance.sex, "person")
     with st.container(border=True, key="example"):
@@ -50,14 +51,13 @@ def show_example() -> None:
         st.image(found.spectrogram, width="stretch", alt="Mel spectrogram of the example")
         st.audio(voice.utterance.path, alt="The example")
         emotion_hero(found.emotion, certainty(found.confidence))
+        expectation = st.container()
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-            st.caption(
-                f"Predicted by {found.model}, which does not know this actor. Acted as: {voice.utterance.emotion}.",
-                width="content",
-            )
+            st.caption(f"Acted as: {voice.utterance.emotion}.", width="content")
             st.button(
                 "Open the example", key="open-example", on_click=_open, args=(voice,), icon=":material/arrow_forward:"
             )
+    return expectation
 
 
 def show_voices() -> None:

@@ -75,6 +75,6 @@ def voices() -> tuple[Voice, ...]:
 
 def _voice(utterance: Utterance) -> Voice:
     speaker = utterance.speaker.split("-")[1]
-    title = f"{utterance.sex.capitalize()}, {utterance.age} ({speaker})"
+    title = f"{'Woman' if utterance.sex == 'female' else 'Man'}, {utterance.age}, actor {speaker}"
     words = SENTENCES[utterance.sentence]
     return Voice(f"{speaker}_{utterance.sentence}", title, words, utterance)

@@ -36,8 +36,17 @@ def test_it_is_the_first_page_and_shows_an_example(page):
     page.run()
     assert not page.exception and not page.error and not session_of(page).clip
     assert page.title[0].value == "Which emotion is in a voice?"
-    assert example().voice.words in texts(page) and example().model in texts(page)
-    assert page.file_uploader and "other; 1 more" in texts(page)
+    assert example().voice.words in texts(page) and page.file_uploader
+
+
+def test_how_often_the_default_model_is_right_stands_in_the_example(page, monkeypatch):
+    monkeypatch.setattr(state, "describe_expected_accuracy", lambda *_: "Right for 7 of 10")
+    written = texts(page.run())
+    assert written.index("An example") < written.index("Right for 7 of 10") < written.index("Or a voice")
+
+
+def test_voices_of_one_age_have_titles_of_their_own():
+    assert len({voice.title for voice in voices()}) == len(voices())
 
 
 def test_it_says_what_no_model_must_be_used_for(page):
@@ -99,7 +108,8 @@ def test_the_first_page_needs_no_torch():
     """It takes seconds to import, and two hundred megabytes."""
     code = (
         "import sys, app, pages.home.view, pages.ui.layout; print('scipy' in sys.modules);"
-        "from pages.home import state; state.show_state(); print('torch' in sys.modules, 'sklearn' in sys.modules)"
+        "from pages.home import state, view; state.show_state(view.show_example());"
+        "print('torch' in sys.modules, 'sklearn' in sys.modules)"
     )
     found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert found.stdout.split() == ["False"] * 3
