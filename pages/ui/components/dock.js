@@ -8,7 +8,12 @@ const TAKES_KEYS = "input, textarea, select, button, a, audio, video, summary, c
 
 function dock(player) {
   player.stage.closest(".player").classList.add("docked");
-  const onPlay = ({ detail }) => { if (!detail.url) playInterval(player, detail.start_s, detail.end_s); };
+  const onPlay = (event) => {
+    const { url, start_s, end_s } = event.detail;
+    if (url) return;
+    event.preventDefault(); // says that it is carried out
+    playInterval(player, start_s, end_s);
+  };
   const onCells = ({ detail }) => { if (player.cellsId !== detail.cells_id) drawCells(player, detail); };
   const onSpeech = ({ detail }) => showSpeech(player, detail);
   const onPageKey = (event) => {
@@ -29,11 +34,13 @@ function dock(player) {
   };
 }
 
-function takeHanded(player) { // speech and labels that were handed over before this sound was here
-  const handed = window.serHanded;
+function takeHanded(player) { // speech, labels and what to play that were handed over before this sound was here
+  const handed = window.serHanded, waiting = window.serWaiting;
   if (handed?.id !== player.id) return;
   showSpeech(player, handed);
   if (handed.cells && player.cellsId !== handed.cells_id) drawCells(player, handed);
+  window.serWaiting = null;
+  if (waiting?.sound === player.id) playInterval(player, waiting.start_s, waiting.end_s);
 }
 
 function sayTime(player, time_s) { // for what draws a cursor of its own

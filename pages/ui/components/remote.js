@@ -10,10 +10,12 @@ export default function ({ data, parentElement }) {
   const { request } = data;
   if (request && window.serRequest !== request.id) {
     window.serRequest = request.id; // kept on the window: the request is not repeated when the page is left and opened
-    window.dispatchEvent(new CustomEvent(request.stop ? "ser:stop" : "ser:play", { detail: request }));
+    const asked = new CustomEvent(request.stop ? "ser:stop" : "ser:play", { detail: request, cancelable: true });
+    const unheard = window.dispatchEvent(asked) && "start_s" in request;
+    window.serWaiting = unheard ? { ...request, sound: data.id } : null; // for a player that is mounted later, too
   }
   return () => {
-    window.serHanded = null;
+    window.serHanded = window.serWaiting = null;
     remotes.get(parentElement)?.close();
     remotes.delete(parentElement);
   };
