@@ -82,7 +82,7 @@ def offer_download(
         content: a function makes it when the button is clicked, in a thread that knows nothing of the session.
         options: of st.download_button.
     """
-    options = {"icon": ":material/download:"} | options
+    options = {"icon": ":material/download:", "type": "tertiary"} | options
     st.download_button(label, content, name, mime, on_click="ignore", **options)
 
 

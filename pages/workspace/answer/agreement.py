@@ -29,19 +29,22 @@ def show_agreement(prepared: PreparedClip, chosen: str, first: ModelResult) -> C
     if prepared.quality.duration_s > MAX_S:
         st.caption("The view Models runs the other models on this clip.")
         return None
-    place = st.empty()
+    headline = st.empty()
+    with st.expander("Each model", key="each-model"):
+        place = st.empty()
     known = {name: _prediction(prepared, name) for name in others if _is_predicted(prepared, name)}
-    _draw(place, first.prediction, known, len(others))
+    _draw(headline, place, first.prediction, known, len(others))
     missing = [name for name in others if name not in known]
-    return (lambda: _fill_in(place, prepared, first.prediction, known, missing)) if missing else None
+    if not missing:
+        return None
 
+    def fill_in() -> None:
+        with functionals_cache():
+            for name in missing:
+                known[name] = _prediction(prepared, name)
+                _draw(headline, place, first.prediction, known, len(others))
 
-def _fill_in(place, prepared: PreparedClip, first: Prediction, known: dict, missing: list[str]) -> None:
-    n_others = len(known) + len(missing)
-    with functionals_cache():
-        for name in missing:
-            known[name] = _prediction(prepared, name)
-            _draw(place, first, known, n_others)
+    return fill_in
 
 
 def _prediction(prepared: PreparedClip, name: str) -> Prediction | None:
@@ -60,11 +63,11 @@ def _is_predicted(prepared: PreparedClip, name: str) -> bool:
         return False
 
 
-def _draw(place, first: Prediction, known: dict[str, Prediction | None], n_others: int) -> None:
+def _draw(headline, place, first: Prediction, known: dict[str, Prediction | None], n_others: int) -> None:
     rows = [first, *(prediction for prediction in known.values() if prediction)]
     waiting = n_others - len(known)
+    headline.markdown(f"**{agreement_in_words(rows, waiting)}**")
     with place.container(gap="xsmall"):
-        st.markdown(f"**{agreement_in_words(rows, waiting)}**")
         st.html(f'<ul class="model-rows">{"".join(map(_row, rows))}</ul>')
         if any(prediction.abstain for prediction in rows):
             st.caption("“?”: this model is not sure.")

@@ -47,7 +47,7 @@ def show_feedback(clip: SessionClip, result: ModelResult) -> None:
 
 def _ask(clip: SessionClip, result: ModelResult) -> None:
     prediction = result.prediction
-    st.markdown("**Which emotion was meant?**" if prediction.abstain else "**Was it right?**")
+    st.markdown("Which emotion was meant?" if prediction.abstain else "Was it right?")
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="label-buttons"):
         if not prediction.abstain:
             args = (clip, result, prediction.emotion)
@@ -55,7 +55,8 @@ def _ask(clip: SessionClip, result: ModelResult) -> None:
             st.markdown("No, it was", width="content")
         for i, emotion in enumerate(EMOTIONS, 1):
             args = (clip, result, emotion)
-            st.button(emotion_label(emotion), key=f"meant-{emotion}", on_click=_label, args=args, shortcut=str(i))
+            key = f"meant-{emotion}"
+            st.button(emotion_label(emotion), key=key, on_click=_label, args=args, shortcut=str(i), type="tertiary")
 
 
 def _show_label(clip: SessionClip, label: str, prediction: Prediction) -> None:

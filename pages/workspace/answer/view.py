@@ -20,7 +20,7 @@ from pages.workspace.answer.agreement import show_agreement
 from pages.workspace.answer.hero import show_emotion
 from pages.workspace.answer.plane import show_plane
 from pages.workspace.trajectories import ENROLLED, NO_REFERENCE, timeline_segments
-from ser_core.inference import MIN_SPEECH_TO_PREDICT_S, Segment, SpeakerReferenceError
+from ser_core.inference import MIN_SPEECH_TO_PREDICT_S, Prediction, Segment, SpeakerReferenceError
 from ser_core.labels import format_probability
 from ser_core.models import FAST_MODEL, AdapterError, CheckpointError, available_models
 from ser_core.plots import emotion_label, probability_bars
@@ -112,14 +112,14 @@ def _show_answer(clip: SessionClip, result: ModelResult) -> None:
     if about_voice := describe_voice([result.model]):
         st.caption(about_voice)
     with st.container(horizontal=True, vertical_alignment="center"):
-        _show_next(prediction.emotion, clip.recording.duration_s)
+        _show_next(prediction, clip.recording.duration_s)
         if clip.utterance:
             _show_truth(clip)
 
 
-def _show_next(emotion: str, duration_s: float) -> None:
+def _show_next(prediction: Prediction, duration_s: float) -> None:
     """A button to the view that says most about this clip; the switch above leads to all of them."""
-    view, text = "why", f"Why {emotion_label(emotion)}?"
+    view, text = "why", "Why not sure?" if prediction.abstain else f"Why {emotion_label(prediction.emotion)}?"
     if duration_s > CHANGES_FROM_S:
         view, text = "over_time", "Over time"
     st.button(text, key=f"next-{view}", on_click=views.show, args=(view,), type="primary")
@@ -132,14 +132,14 @@ def _show_evidence(
     if result.prediction.speech_s < MIN_SPEECH_TO_PREDICT_S:
         return None
     with left:
+        if result.min_confidence:  # 0: no development speakers to find a threshold on
+            st.caption(f"Dotted line: below {result.min_confidence:.0%} the model abstains (“not sure”).")
         chart(
             probability_bars(result.prediction, result.min_confidence or None),
             key="bars",
             alt="Probabilities: "
             + ", ".join(f"{n} {format_probability(p)}" for n, p in result.prediction.probabilities.items()),
         )
-        if result.min_confidence:  # 0: no development speakers to find a threshold on
-            st.caption(f"Dotted line: below {result.min_confidence:.0%} the model abstains (“not sure”).")
     with right:
         show_plane(result)
         return show_agreement(prepared, chosen, result)

@@ -76,6 +76,14 @@ def test_the_second_emotion_is_named_where_it_is_possible(monkeypatch, top3, wor
     assert closest.startswith("closest: ✚ angry ") and ", ▼ sad " in closest
 
 
+@pytest.mark.parametrize(("abstain", "text"), [(False, "Why ✚ angry?"), (True, "Why not sure?")])
+def test_the_next_step_asks_for_no_emotion_where_none_is_predicted(monkeypatch, abstain, text):
+    shown = []
+    monkeypatch.setattr(st, "button", lambda label, **_: shown.append(label))
+    view._show_next(prediction("angry", abstain=abstain), duration_s=3.0)
+    assert shown == [text]
+
+
 @pytest.mark.parametrize(("duration_s", "is_left"), [(60.0, False), (60.1, True)])
 def test_a_long_clip_is_left_to_the_view_models(written, monkeypatch, duration_s, is_left):
     monkeypatch.setattr(agreement, "available_models", lambda: ("a", "b"))
