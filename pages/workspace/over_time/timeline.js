@@ -50,7 +50,6 @@ function load(timeline, data) {
   timeline.playable = (data.n_units ? units : timeline.segments)
     .filter(({ label }) => label !== null).sort((one, other) => one.start_s - other.start_s);
   timeline.overviewStrip = null;
-  timeline.overview.hidden = timeline.duration < OVERVIEW_FROM_S;
   timeline.detail.setAttribute("aria-valuemax", Math.max(timeline.playable.length - 1, 0));
   timeline.detail.setAttribute("aria-description", data.description);
   if (isNew) Object.assign(timeline, { chosen: -1, cursor_s: null, hover_s: null });
@@ -110,6 +109,7 @@ function show(timeline, from_s, to_s) {
   const all = length >= timeline.duration;
   timeline.out.ariaDisabled = timeline.all.ariaDisabled = all ? "true" : null; // a disabled button loses the focus
   timeline.in.ariaDisabled = length <= SHORTEST_VIEW_S ? "true" : null;
+  timeline.overview.hidden = all || timeline.duration < OVERVIEW_FROM_S; // of all, it would repeat the first strip
   timeline.span.textContent = all ? "" : `${clockText(timeline.from)} to ${clockText(timeline.to)}`;
   redraw(timeline);
 }

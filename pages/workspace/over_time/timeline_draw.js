@@ -158,6 +158,11 @@ function tag(context, text, y, colours) { // a name at the left edge, readable o
   context.fillText(text, 6, y + 0.5);
 }
 
+function scaleMark(context, value, y, width, colours) { // at the right edge
+  const text = `${value}`.replace("-", "−");
+  halo(context, text, width - context.measureText(text).width - 4, y, colours);
+}
+
 function halo(context, text, x, y, colours) {
   context.strokeStyle = colours.back;
   context.lineWidth = 3;
@@ -180,7 +185,11 @@ function veilSilence(context, { from, to, segments, layout, data }, width, colou
   context.globalAlpha = 1;
   for (const { kind, y, height, label } of lanes) {
     if (kind === "lane") tag(context, `${label.symbol} ${label.name}`, y + (height - 2) / 2, colours);
-    else { tag(context, "arousal ──", y + 10, colours); tag(context, "valence ╌╌", y + height - 13, colours); }
+    else {
+      tag(context, "arousal ──", y + 10, colours);
+      tag(context, "valence ╌╌", y + height - 13, colours);
+      for (const value of [1, 0, -1]) scaleMark(context, value, y + height / 2 - value * (height / 2 - 9), width, colours);
+    }
   }
 }
 

@@ -75,8 +75,7 @@ function listenToOverview(timeline) {
     overview.setPointerCapture(event.pointerId);
     const { from, to, duration } = timeline, near_s = (HANDLE_PIXELS / overview.clientWidth) * duration, now = time(event);
     const part = Math.abs(now - from) < near_s ? "from" : Math.abs(now - to) < near_s ? "to" : "both";
-    const inside = from <= now && now <= to && to - from < duration;
-    moved = { part: to - from < duration ? part : "new", offset: inside ? now - from : (to - from) / 2, start: now };
+    moved = { part, offset: from <= now && now <= to ? now - from : (to - from) / 2 };
     overview.onpointermove(event);
   };
   overview.onpointermove = (event) => {
@@ -84,8 +83,7 @@ function listenToOverview(timeline) {
     const now = time(event), { from, to } = timeline;
     if (moved.part === "from") show(timeline, Math.min(now, to - SHORTEST_VIEW_S), to);
     else if (moved.part === "to") show(timeline, from, Math.max(now, from + SHORTEST_VIEW_S));
-    else if (moved.part === "both") show(timeline, now - moved.offset, now - moved.offset + to - from);
-    else if (Math.abs(now - moved.start) > 0.01 * timeline.duration) show(timeline, Math.min(now, moved.start), Math.max(now, moved.start));
+    else show(timeline, now - moved.offset, now - moved.offset + to - from);
   };
   overview.onpointerup = overview.onpointercancel = () => { moved = null; };
 }

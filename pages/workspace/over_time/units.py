@@ -144,7 +144,7 @@ def _speaker_row(mean: SpeakerMean, labels: Sequence[str]) -> dict:
     return {
         "speaker": mean.speaker,
         "segments": mean.n_segments,
-        "speech s": round(mean.speech_s, 1),
+        "speech (s)": round(mean.speech_s, 1),
         "most likely": emotion_label(mean.emotion) if mean.emotion else "no speech",
         "arousal": mean.arousal,
         "valence": mean.valence,

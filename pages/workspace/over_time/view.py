@@ -8,7 +8,6 @@ import streamlit as st
 from pages.ui import analysis
 from pages.ui.emotion import segment_cell, segment_label
 from pages.ui.layout import show_rows
-from pages.ui.model_picker import versions
 from pages.ui.problems import show_no_model, show_problem
 from pages.ui.session import SessionClip
 from pages.ui.text import plain
@@ -194,7 +193,7 @@ def _facts(found: ClipTrajectories, name: str, line: ModelTrajectory) -> str:
         else f"Windows of {trajectory.window_s:g} s every {trajectory.hop_s:g} s, drawn at their centres."
     )
     return (
-        f"{versions([name])}, {format_time(trajectory.start_s[0])} to {format_time(line.until_s)}; the clip has "
+        f"{plain(name)}, {format_time(trajectory.start_s[0])} to {format_time(line.until_s)}; the clip has "
         f"{speech_duration_s(found.speech):.1f} s of speech. {windows} "
         "Arousal and valence follow from the probabilities."
     )
@@ -228,8 +227,8 @@ def _row(segment: Segment) -> dict:
         "to": format_time(segment.end_s),
         "prediction": segment_label(segment),
         "confidence": None if segment.confidence is None else round(segment.confidence, 3),
-        "seconds": round(segment.end_s - segment.start_s, 1),
-        "speech s": round(segment.speech_s, 1),
+        "duration (s)": round(segment.end_s - segment.start_s, 1),
+        "speech (s)": round(segment.speech_s, 1),
     }
 
 
