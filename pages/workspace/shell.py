@@ -64,16 +64,16 @@ def _draw_without_clip(problem: AudioError | None) -> None:
     clip_bar.draw_inputs()
     if problem:
         show_problem(problem, chosen().name)
-    view = views.choose_view()
+    view = views.follow_view()
     if not views.VIEWS[view].needs_clip:
         others = st.container(key="dock")
         views.module(view).draw(None)
         with others:
             sound.draw_remote()
-    elif not available_models():
+        return
+    if not available_models():
         show_no_model()
-    else:
-        st.info("Record, upload or pick one above. The map needs none.", title="No clip yet")
+    st.button("Map of all recordings", icon=":material/scatter_plot:", on_click=views.show, args=("map",), key="to-map")
 
 
 def _draw_clip(clip: SessionClip) -> None:

@@ -53,7 +53,12 @@ def choose_view() -> str:
         on_change=_overrule_address,
         label_visibility="collapsed",
     )
-    chosen = st.session_state[KEY] or FIRST  # none for a moment, where the page is drawn without its clip
+    return follow_view()
+
+
+def follow_view() -> str:
+    """The chosen view, also where there is no switch; the address follows it."""
+    chosen = st.session_state.get(KEY) or FIRST  # none for a moment, where the page is drawn without its clip
     if st.query_params.get(KEY, FIRST) != chosen:
         st.query_params[KEY] = chosen
         st.session_state[WRITTEN_AT] = time.monotonic()

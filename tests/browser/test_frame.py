@@ -94,7 +94,7 @@ def test_a_reload_in_the_middle_of_a_run_begins_anew(new_page, app_url, tmp_path
     page.locator("input[type=file]").first.set_input_files(tmp_path / "long.wav")
     page.locator(".st-key-stop button").first.wait_for()  # twice for a moment, while the result changes its place
     page.reload()
-    page.get_by_text("No clip yet").wait_for()
+    page.get_by_role("heading", name="Clip", exact=True).wait_for()
     expect(page.get_by_text("encountered an error")).to_have_count(0)
 
 

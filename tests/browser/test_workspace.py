@@ -49,7 +49,8 @@ from ser_core import load_audio
 tracks = [track("Clip", load_audio({sound!r}), "clip")]
 place = st.container()
 cells = [Cell(0.0, 2.0, "happy", "+", "#E6A100", 1.0, "happy")]
-remote(key="remote", request=None, cells=[*map(asdict, cells)], sound=sound_id(tracks), speech=[(0.5, 2.0)])
+asked = {{"id": 1, "start_s": 1.0, "end_s": 1.6}}
+remote(key="remote", request=asked, cells=[*map(asdict, cells)], sound=sound_id(tracks), speech=[(0.5, 2.0)])
 time.sleep(2)
 with place:
     player(tracks, None, key="player", docked=True)
@@ -96,7 +97,7 @@ def test_from_the_microphone_to_the_answer_the_player_and_the_export(page):
     assert eventually(page, lambda: position_s(page) > content["duration_s"] / 2 + 0.3)
 
 
-def test_a_player_that_is_mounted_last_shows_what_was_handed_over_before(new_page, tmp_path, request):
+def test_a_player_that_is_mounted_last_shows_and_plays_what_was_handed_over_before(new_page, tmp_path, request):
     script = tmp_path / "player_late.py"
     sound = str(SAMPLES / "low_slow.ogg")
     script.write_text(PLAYER_LATE.format(root=str(request.config.rootpath), sound=sound))
@@ -104,6 +105,7 @@ def test_a_player_that_is_mounted_last_shows_what_was_handed_over_before(new_pag
         page = new_page(url)
         expect(page.locator(".player .speech > *")).to_have_count(1)
         expect(page.locator(".player .names")).to_contain_text("happy")
+        expect(slider(page)).to_have_attribute("aria-valuenow", re.compile(r"^1\."))
 
 
 def test_the_recorder_stops_by_itself(new_page, tmp_path, request):
@@ -182,7 +184,8 @@ def test_files_of_all_kinds_and_delete(page, tmp_path):
     picture = page.locator("img.mel").first.evaluate("image => image.src")
     assert page.request.get(picture).ok
     rerun(page, page.get_by_role("button", name="Delete", exact=True).click)
-    expect(page.get_by_text("No clip yet")).to_be_visible()
+    expect(page.get_by_role("heading", name="Clip", exact=True)).to_be_visible()
+    expect(page.get_by_test_id("stButtonGroup")).to_have_count(0)  # views of nothing
     expect(slider(page)).to_have_count(0)
     expect(page).to_have_title("Clip")  # not the name of the deleted one
     assert eventually(page, lambda: page.request.get(picture).status == 404)
@@ -213,7 +216,7 @@ def test_two_people_at_once_do_not_see_each_others_clip(new_page, clip_url, tmp_
         answered(page)
         other = "ben.ogg" if name == "anna.ogg" else "anna.ogg"
         assert name in page.content() and other not in page.content()
-    expect(new_page(clip_url).get_by_text("No clip yet")).to_be_visible()
+    expect(new_page(clip_url).get_by_role("heading", name="Clip", exact=True)).to_be_visible()
 
 
 def test_while_a_new_file_is_analysed_the_old_answer_is_gone(page, tmp_path):

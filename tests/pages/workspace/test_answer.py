@@ -83,6 +83,13 @@ def test_an_empty_page_says_what_to_do_and_where_the_audio_goes(page):
     assert "kept in this session" in texts(page)
 
 
+def test_without_a_clip_the_map_is_one_click_away_and_a_clip_brings_the_other_views(page):
+    page.button(key="to-map").click().run()
+    assert not page.exception and page.query_params["view"] == "map"
+    page.button(key="sample-even.ogg").click().run()
+    assert not page.exception and page.segmented_control(key="view").value == "map"
+
+
 def test_a_switch_without_a_choice_shows_the_first_view(monkeypatch):
     """As in a browser for a moment, when it moves because the clip is deleted."""
     silent = SimpleNamespace(segmented_control=lambda *_, **__: None, session_state={"view": None}, query_params={})
@@ -216,7 +223,7 @@ def test_an_unusable_file_gets_a_sentence_and_the_page_goes_on(page, name):
     assert not page.exception
     assert re.search(r"[A-Z].{20,}\.", page.error[0].value.replace("\\", ""))
     assert not page.metric
-    assert "pick one" in page.info[0].value  # where the view would be
+    assert page.button(key="to-map")  # where the views would be
     page.button(key="sample-even.ogg").click().run()
     assert not page.exception and not page.error and page.metric
 
