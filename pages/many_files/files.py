@@ -1,4 +1,4 @@
-"""The table of all files in order of doubt, and a player that walks through it."""
+"""The view "Files": an overview, the table of all files in order of doubt, and a player that walks through it."""
 
 import io
 from collections.abc import Callable, Iterable, Sequence
@@ -7,6 +7,7 @@ import streamlit as st
 
 from pages.many_files import state
 from pages.many_files.batch import Batch, BatchRow, predictions_of
+from pages.many_files.overview import show_overview
 from pages.ui.chart import chart
 from pages.ui.clip import open_in_workspace
 from pages.ui.emotion import show_expectation
@@ -22,12 +23,23 @@ from ser_core.plots import ReportRow, batch_report, emotion_label, probability_b
 
 ROW_HEIGHT, SCROLL_BAR, N_ROWS = 33, 8, 16  # pixels; rows in sight
 CONFIDENCE_SUFFIX = ", confidence"  # of the column with the confidence of a model
-NAME_WIDTH, LABEL_WIDTH, PREDICTION_WIDTH, CONFIDENCE_WIDTH = 165, 90, 155, 95  # pixels: they fit beside the player
+WIDTHS = {"file": 135, "label": 85, "recording of": 120}  # pixels: with the next two they fit beside the player
+PREDICTION_WIDTH, CONFIDENCE_WIDTH = 155, 90
+TITLES = {"seconds": "duration (s)", "speech s": "speech (s)"}  # of columns, where there is room for them
 TABLE_SHARE, TABLE_SHARE_ALONE = 1.5, 3.2  # of the width, to 1 for the player; alone while no file is chosen
 
 
+def choose_view(names: Sequence[str]) -> str:
+    """One view at a time."""
+    return st.segmented_control(
+        "View", names, default=names[0], required=True, key="batch-view", label_visibility="collapsed", wrap=True
+    )
+
+
 def show(batch: Batch) -> None:
-    """The table, the chosen file, and the downloads."""
+    """The overview, the table, the chosen file, and the downloads."""
+    with st.container():
+        show_overview(batch)
     ordered = batch.by_doubt()
     _follow_visits()
     is_chosen = any(row.file_id == state.upload_state().current for row in ordered)
@@ -89,13 +101,14 @@ def _report_row(row: BatchRow, prediction: Prediction) -> ReportRow:
 
 
 def _show_table(batch: Batch, ordered: Sequence[BatchRow]) -> None:
-    rows = [table_row(row, batch, emotion_label) for row in ordered]
+    rows = [_titled(table_row(row, batch, emotion_label)) for row in ordered]
     chosen = [i for i, row in enumerate(ordered) if row.file_id == state.upload_state().current]
     key = _table_key()
     show_rows(
         rows,
         "Every file with the prediction of each model",
         _columns(rows[0], batch.models),
+        column_order=_order(list(rows[0])),
         height=ROW_HEIGHT * (min(len(rows), N_ROWS) + 1) + SCROLL_BAR,
         key=key,
         on_select=lambda: _choose_row(key, ordered),
@@ -104,9 +117,20 @@ def _show_table(batch: Batch, ordered: Sequence[BatchRow]) -> None:
     )
 
 
+def _titled(row: dict) -> dict:
+    return {TITLES.get(name, name): value for name, value in row.items()}
+
+
+def _order(names: Sequence[str]) -> list[str]:
+    """A phone shows the first prediction, before the label."""
+    confidence = next(name for name in names if name.endswith(CONFIDENCE_SUFFIX))
+    first = ("file", confidence.removesuffix(CONFIDENCE_SUFFIX), confidence, "label")
+    return [name for name in dict.fromkeys([*first, *names]) if name in names]
+
+
 def _columns(names: Iterable[str], models: Sequence[str]) -> dict:
     """Titles and widths: the prediction and its confidence, by which files are sorted, are in sight."""
-    columns = {"file": st.column_config.Column(width=NAME_WIDTH), "label": st.column_config.Column(width=LABEL_WIDTH)}
+    columns = {name: st.column_config.Column(width=width) for name, width in WIDTHS.items()}
     for name in names:
         model = name.removesuffix(CONFIDENCE_SUFFIX)
         if model != name:

@@ -56,27 +56,31 @@ def _warn_of_too_many(n_files: int) -> None:
 
 
 def choose_reference(models: Sequence[str]) -> None:
-    """Switches for the files together and for the enrolled voice, and what the predictions are relative to.
+    """Switches for the files together and for the enrolled voice."""
+    able = [name for name in models if name in models_with_reference()]
+    together = state.upload_state().together
+    if able and len(state.sound_files()) >= MIN_REFERENCE_CLIPS:
+        key = state.together_key()
+        st.session_state.setdefault(key, together.on)
+        together.on = st.toggle(
+            "Relative to each other",
+            key=key,
+            help=f"Some of the files show the model what is ordinary for them. {describe_collection(able[0])}",
+        )
+    draw_switch(next(filter(has_voice, models), None))
+
+
+def show_reference(models: Sequence[str]) -> None:
+    """What the predictions are relative to.
 
     Raises:
         SpeakerReferenceError: a clip of the voice cannot be used.
         CheckpointError: a model cannot be used.
     """
-    able = [name for name in models if name in models_with_reference()]
-    together, possible = state.upload_state().together, bool(able) and len(state.sound_files()) >= MIN_REFERENCE_CLIPS
-    with st.container(horizontal=True):
-        if possible:
-            key = state.together_key()
-            st.session_state.setdefault(key, together.on)
-            together.on = st.toggle(
-                "Relative to each other",
-                key=key,
-                help=f"Some of the files show the model what is ordinary for them. {describe_collection(able[0])}",
-            )
-        draw_switch(next(filter(has_voice, models), None))
     state.follow_reference(models)
     now = [state.model_now(name) for name in models]
-    if possible and together.on:
+    able = any(name in models_with_reference() for name in models)
+    if able and len(state.sound_files()) >= MIN_REFERENCE_CLIPS and state.upload_state().together.on:
         st.caption(describe_together(now))
     _show_voice([model for model in now if not is_together(model)])
 

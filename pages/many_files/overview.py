@@ -87,10 +87,3 @@ def _accuracy_rows(batch: Batch, model: str) -> list[dict]:
 
 def _percent(value: float) -> float:
     return round(100 * float(value), 1)
-
-
-def choose_view(names: Sequence[str]) -> str:
-    """One view at a time."""
-    return st.segmented_control(
-        "View", names, default=names[0], required=True, key="batch-view", label_visibility="collapsed", wrap=True
-    )

@@ -20,29 +20,30 @@ if not state.sound_files():
     with st.container():  # as one: otherwise parts of it stay below the progress
         inputs.show_empty()
     st.stop()
-models = choose_models(names)
+tools = st.container(horizontal=True, vertical_alignment="center")
+with tools, st.popover("Models", icon=":material/tune:", key="batch-models"):
+    models = choose_models(names)
+    inputs.choose_reference(models)
 if not models:
     st.info("Choose at least one model.")
     st.stop()
 try:
     with st.container():  # as below: what follows a part of changing length stays in its place
-        inputs.choose_reference(models)
+        inputs.show_reference(models)
 except (SpeakerReferenceError, CheckpointError) as error:
     show_problem(error)
     st.stop()
 with st.container():
-    run.work(models)
+    run.work(models, tools)
 try:
     batch = read_batch(models)
     with st.container():
         inputs.show_problems(batch)
     if batch.rows:
-        from pages.many_files import files, head, labels, overview, own_map
+        from pages.many_files import files, head, labels, own_map
 
-        with st.container():
-            overview.show_overview(batch)
         views = {"Files": files.show, "Labels": labels.show, "Map": own_map.show, "Your own classifier": head.show}
-        views[overview.choose_view(list(views))](batch)
+        views[files.choose_view(list(views))](batch)
 except CheckpointError:  # deleted since `choose_models` looked; it leaves it out now
     st.rerun()
 run.go_on()

@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from pages.many_files import state
 from pages.ui.text import plain
@@ -14,11 +15,15 @@ MOST_FILES = 1000
 SLICE_S = 4  # then what is done is drawn
 
 
-def work(models: Sequence[str]) -> None:
-    """Process the remaining files for a moment; `go_on` continues once the page is drawn. Stop keeps the results."""
+def work(models: Sequence[str], tools: DeltaGenerator) -> None:
+    """Process the remaining files for a moment; `go_on` continues once the page is drawn. Stop keeps the results.
+
+    Args:
+        tools: the place of the buttons.
+    """
     files, going = state.sound_files()[:MOST_FILES], state.upload_state().running
     todo = state.unprocessed(files, models)
-    with st.container(horizontal=True, vertical_alignment="center"):
+    with tools:
         _show_buttons(len(todo), going)
     if not todo or not going:
         set_running(False)

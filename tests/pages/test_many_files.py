@@ -64,7 +64,7 @@ def choose(page: AppTest, *files: tuple[str, bytes]) -> AppTest:
 
 def table_of(page: AppTest):
     """The table of all files."""
-    (found,) = [frame.value for frame in page.dataframe if "seconds" in frame.value]
+    (found,) = [frame.value for frame in page.dataframe if "duration (s)" in frame.value]
     return found
 
 
@@ -329,12 +329,15 @@ def test_a_file_plays_when_it_is_chosen_and_not_after_a_visit_elsewhere(page):
 
 def test_the_confidence_stands_beside_the_prediction_within_the_width_of_the_table(page):
     choose(page, ("1001_DFA_ANG_XX.ogg", SPEECH))
-    (element,) = [frame for frame in page.dataframe if "seconds" in frame.value]
-    assert list(element.value)[:4] == ["file", "label", "other", "other, confidence"]
+    (element,) = [frame for frame in page.dataframe if "duration (s)" in frame.value]
+    order = list(element.proto.column_order)
+    first = order[:4]
+    assert sorted(order) == sorted(element.value)
+    assert first == ["file", "other", "other, confidence", "label"]  # a phone shows the prediction
     columns = json.loads(element.proto.columns)
     assert columns["other, confidence"]["label"] == "confidence"
-    assert columns["seconds"]["type_config"]["format"].startswith("%.")  # 6.00 below 4.93
-    widths = [columns[name]["width"] for name in list(element.value)[:4]]
+    assert columns["duration (s)"]["type_config"]["format"].startswith("%.")  # 6.00 below 4.93
+    widths = [columns[name]["width"] for name in first]
     assert sum(widths) < 550 - files.ROW_HEIGHT  # beside a player, at 1440 pixels, before the arrow at the edge
     table, player = page.columns[-2:]
     assert table.weight > 3 * player.weight  # no file is chosen
