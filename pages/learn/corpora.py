@@ -4,7 +4,7 @@ import streamlit as st
 
 from pages.ui.chart import chart
 from pages.ui.results import load_results, statistics
-from pages.ui.text import UAR_HELP, plain
+from pages.ui.text import UAR_HELP, plain, split_title
 from ser_core.data import CORPUS_NAMES, ProtocolError
 from ser_core.evaluation import (
     ComparisonError,
@@ -66,10 +66,11 @@ def _show_gap(unseen: EvaluationResult, shared: EvaluationResult) -> None:
         for c in shared.metrics["corpora"]
         if c in unseen.metrics["corpora"]
     }
+    titles = split_title(UNSEEN), split_title(SHARED)
     alt = "; ".join(f"{row}: UAR {one:.0%} unseen, {other:.0%} under {SHARED}" for row, (one, other) in pairs.items())
-    chart(seen_and_unseen_speakers(pairs, (UNSEEN, SHARED)), key="gap", alt=alt)
+    chart(seen_and_unseen_speakers(pairs, titles), key="gap", alt=alt)
     st.caption(
-        f"UAR of {unseen.model}, trained once under `{UNSEEN}` and once under `{SHARED}`, where the test speakers of "
+        f"UAR of {unseen.model}, trained twice: “{titles[0]}”, and “{titles[1]}”, where the test speakers of "
         f"{_listed([CORPUS_NAMES[c] for c in known if known[c]])} are in training too and the others are not."
     )
 

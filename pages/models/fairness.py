@@ -8,7 +8,7 @@ from pages.ui.chart import chart
 from pages.ui.clip_table import download_rows
 from pages.ui.layout import opened
 from pages.ui.results import EvaluationResults
-from ser_core.data import corpus_name
+from ser_core.data import CORPUS_NAMES, corpus_name
 from ser_core.evaluation import GROUPINGS, PredictionTable, score_groups
 from ser_core.metrics import Scores, format_percent
 from ser_core.plots import group_intervals
@@ -48,7 +48,8 @@ def _n_speakers(table: PredictionTable) -> int:
 
 def _choose_corpus(table: PredictionTable) -> PredictionTable:
     """The predictions for the chosen corpus, or for all."""
-    corpora = list(dict.fromkeys(table.corpora.tolist()))
+    found = dict.fromkeys(table.corpora.tolist())
+    corpora = [corpus for corpus in dict.fromkeys([*CORPUS_NAMES, *found]) if corpus in found]
     options = [EVERYTHING, *corpora]
     start = options.index(FIRST_CORPUS) if FIRST_CORPUS in corpora else 0
     title = "Sex and age in"

@@ -4,30 +4,13 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from ser_core.data import corpus_name
+from pages.ui.text import split_title
 from ser_core.evaluation import Comparison
 
-TITLES = {
-    "resonet": "ResoNet's split",
-    "ravdess-random": "RAVDESS, random clips",
-    "speaker-independent-8": "Unseen speakers of eight corpora, fold",
-    "speaker-independent": "Unseen speakers of four English corpora, fold",
-    "left-out": "Left-out corpus, trained on seven:",
-    "leave-one-corpus-out": "Left-out corpus, trained on three:",
-}
 SPLIT = "split"  # of the widget, and in the address
 SUMMARY, RANKING, CONFUSION, CONFIDENCE = "Summary", "Ranking", "Confusion", "Confidence"
 FAIRNESS, COMPARISON, CARD, TRAINING = "Groups of speakers", "Comparison", "Model card", "Training"
 VIEWS = (SUMMARY, RANKING, CONFUSION, CONFIDENCE, FAIRNESS, COMPARISON, CARD, TRAINING)
-
-
-def title_of(split: str) -> str:
-    """Display name of a test part."""
-    name = next((name for name in TITLES if split.startswith(name)), None)
-    if name is None:
-        return split
-    rest = split.removeprefix(name).removeprefix("-")
-    return f"{TITLES[name]} {corpus_name(rest)}".rstrip()
 
 
 def choose_part() -> str:
@@ -55,7 +38,7 @@ def choose_split(names: Sequence[str]) -> str | None:
     named = st.query_params.get(SPLIT)  # by its name: a bound widget would expect the title
     if named in names and SPLIT not in st.session_state:
         st.session_state[SPLIT] = named
-    chosen = st.selectbox("Test part", names, format_func=title_of, key=SPLIT)
+    chosen = st.selectbox("Test part", names, format_func=split_title, key=SPLIT)
     if chosen != names[0] or named:
         st.query_params[SPLIT] = chosen
     return chosen

@@ -5,13 +5,12 @@ from dataclasses import replace
 
 import streamlit as st
 
-from pages.models.parts import title_of
 from pages.ui import results
 from pages.ui.chart import chart
 from pages.ui.clip_table import download_rows
 from pages.ui.layout import opened, show_rows
 from pages.ui.results import EvaluationResults
-from pages.ui.text import plain
+from pages.ui.text import plain, split_title
 from ser_core.data import CORPUS_NAMES
 from ser_core.evaluation import (
     Comparison,
@@ -30,7 +29,7 @@ WIDER = {"speaker-independent": "speaker-independent-8"}  # protocol -> another 
 def show_ranking(found: EvaluationResults) -> None:
     """All models, the best one on top."""
     comparison = found.comparison
-    st.markdown(f"**{title_of(comparison.split)}.** {comparison.about}")
+    st.markdown(f"**{split_title(comparison.split)}.** {comparison.about}")
     added = _trained_on_more(comparison)
     ranking = [*added, *comparison.ranking]
     _show_plot(comparison, ranking)

@@ -1,6 +1,6 @@
 """Sentences shared by several pages."""
 
-from ser_core.data import CORPUS_NAMES, SPEAKER_OVERLAP
+from ser_core.data import CORPUS_NAMES, SPEAKER_OVERLAP, corpus_name
 from ser_core.evaluation import describe_expected_accuracy, measured_reference
 from ser_core.inference import MIN_SPEECH_TO_PREDICT_S, Prediction
 
@@ -8,6 +8,24 @@ UAR_HELP = (
     "UAR, unweighted average recall: the recall of each emotion, "
     "averaged over the emotions. Chance level: 12.5% with eight emotions, 17% with six."
 )
+
+SPLIT_TITLES = {
+    "resonet": "ResoNet's split",
+    "ravdess-random": "RAVDESS, random clips",
+    "speaker-independent-8": "Unseen speakers of eight corpora, fold",
+    "speaker-independent": "Unseen speakers of four English corpora, fold",
+    "left-out": "Left-out corpus, trained on seven:",
+    "leave-one-corpus-out": "Left-out corpus, trained on three:",
+}
+
+
+def split_title(split: str) -> str:
+    """Display name of a test part."""
+    name = next((name for name in SPLIT_TITLES if split.startswith(name)), None)
+    if name is None:
+        return split
+    rest = split.removeprefix(name).removeprefix("-")
+    return f"{SPLIT_TITLES[name]} {corpus_name(rest)}".rstrip()
 
 
 def describe_performance(metrics: dict) -> str:

@@ -140,10 +140,11 @@ def circumplex_plot(
         hover = "valence %{x:.2f}, arousal %{y:.2f}<extra>prediction</extra>"
         figure.add_scatter(x=prediction[:1], y=prediction[1:], name="prediction", marker=marker, **text)
         figure.data[-1].update(hovertemplate=hover)
-    figure.update_layout(height=460, margin={"l": 0, "r": 0, "t": 4, "b": 40}, showlegend=False)
+    figure.update_layout(height=400, margin={"l": 0, "r": 0, "t": 4, "b": 40}, showlegend=False)
     plain = {"tickvals": [0], "showticklabels": False, "showgrid": True, "fixedrange": True, "constrain": "domain"}
     figure.update_xaxes(range=[-1.35, 1.35], title="unpleasant ← valence → pleasant", **plain)
-    return figure.update_yaxes(range=[-1.3, 1.3], title="quiet ← arousal → excited", scaleanchor="x", **plain)
+    upright = {"scaleanchor": "x", "constraintoward": "top"}  # no gap above on a phone
+    return figure.update_yaxes(range=[-1.3, 1.2], title="quiet ← arousal → excited", **upright, **plain)
 
 
 def _add_emotion(figure: go.Figure, emotion: str, weight: float | None) -> None:
@@ -167,14 +168,14 @@ def seen_and_unseen_speakers(values: Mapping[str, tuple[float, float]], protocol
 
     Args:
         values: corpus -> (unseen, shared), in [0, 1].
-        protocols: their names, for the legend.
+        protocols: their titles, for the legend.
     """
     rows, figure = list(values), go.Figure()
     x = [value for pair in values.values() for value in (*pair, None)]
     y = [row for row in rows for _ in range(3)]
     figure.add_scatter(x=x, y=y, mode="lines", line={"color": GREY, "width": 3}, hoverinfo="skip", showlegend=False)
     for k, (symbol, colour) in enumerate((("circle", FIRST_COLOUR), ("diamond", SECOND_COLOUR))):
-        title = f"trained under {protocols[k]}"  # not "shared speakers": those of other corpora are unseen all the same
+        title = protocols[k]  # not "shared speakers": those of other corpora are unseen all the same
         marker = {"color": colour, "symbol": symbol, "size": 12}
         figure.add_scatter(x=[pair[k] for pair in values.values()], y=rows, mode="markers", name=title, marker=marker)
         figure.data[-1].update(hovertemplate="%{y}: %{x:.1%}")

@@ -152,6 +152,14 @@ def test_groups_of_speakers_have_intervals_over_speakers():
     assert all(scores.uar_ci[0] < scores.uar < scores.uar_ci[1] for scores in groups.values())
 
 
+def test_corpora_stand_in_one_order(page):
+    table = results.unseen_predictions("speaker-independent-0", "prosonet")
+    shown = list(score_groups(table, "corpus"))
+    assert shown == [name for name in CORPUS_NAMES.values() if name in shown]
+    page.query_params["show"], page.query_params["split"] = "Groups of speakers", "speaker-independent-0"
+    assert page.run().selectbox(key="group-corpus").options[1:] == shown
+
+
 @pytest.mark.parametrize(("split", "said"), [("speaker-independent-0", True), ("resonet", False)])
 def test_groups_of_speakers_say_where_they_are_of_all_folds(page, split, said):
     page.query_params["show"], page.query_params["split"] = "Groups of speakers", split

@@ -6,6 +6,7 @@ from pages.ui.chart import chart
 from pages.ui.clip_table import download_rows
 from pages.ui.layout import opened, show_rows
 from pages.ui.results import read_json
+from pages.ui.text import split_title
 from ser_core import paths
 from ser_core.data import SPEAKER_OVERLAP, split_name
 from ser_core.evaluation import mean_over_corpora
@@ -54,12 +55,12 @@ def _row(name: str) -> dict | None:
     recipe = training.get("recipe") or {}
     return {
         "model": name,
-        "trained under": split_name(training["protocol"], training.get("fold")),
+        "UAR %": _uar_percent(name),
+        "trained under": split_title(split_name(training["protocol"], training.get("fold"))),
         "clips": training.get("n_clips"),
         "epochs": recipe.get("epochs"),
         "learning rate": recipe.get("learning_rate"),
         "made from": _made_from(training, config.get("model") or {}),
-        "UAR %": _uar_percent(name),
         "test speakers": SPEAKER_OVERLAP.get(training["protocol"], "unseen"),
     }
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from ser_core.data import Utterance, corpus_name
+from ser_core.data import CORPUS_NAMES, Utterance, corpus_name
 from ser_core.evaluation.scoring.predictions import BOOTSTRAP_SEED, PredictionTable
 from ser_core.metrics import Scores, compute_scores
 
@@ -32,7 +32,10 @@ def score_groups(predictions: PredictionTable, by: str) -> dict[str, Scores]:
     """
     group_of = GROUPINGS[by]
     found = dict.fromkeys(group for u in predictions.utterances if (group := group_of(u)))
-    order = list(found) if by == "corpus" else sorted(found, key=lambda group: (not group.startswith("below"), group))
+    if by == "corpus":
+        order = [group for group in dict.fromkeys([*CORPUS_NAMES.values(), *found]) if group in found]
+    else:
+        order = sorted(found, key=lambda group: (not group.startswith("below"), group))
     return {group: _scores(_select(predictions, group_of, group)) for group in order}
 
 

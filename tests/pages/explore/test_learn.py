@@ -176,7 +176,8 @@ def test_figures_are_those_of_the_result_files(page, monkeypatch):
     assert not re.search(r"\b0% of the test clips", texts(page))
     assert "SAVEE and TESS" in texts(page)
     legend = page.get("plotly_chart")[0].proto.spec
-    assert "trained under resonet" in legend and "shared speakers" not in legend  # those of CREMA-D are unseen
+    assert "ResoNet's split" in legend and "shared speakers" not in legend  # those of CREMA-D are unseen
+    assert corpora.UNSEEN not in legend + texts(page)  # the name of a file
     leaked = load_result(result_path("resonet", "resonet-leak")).metrics["corpora"]["crema_d"]["accuracy"]
     assert f"{leaked:.1%}" in texts(page)
     assert page.dataframe[0].value.set_index("corpus")["speakers"]["TESS"] == 2
