@@ -53,7 +53,8 @@ def show_corpora(found: dict) -> None:
         return
     rows = [_corpus_row(corpus, found) for corpus in found["clips"]]
     show_rows(rows, "Size, speakers, licence of each corpus", placeholder="unknown")
-    st.markdown("\n".join(f"- {CORPUS_NAMES[corpus]}: {WORDS[corpus]}" for corpus in found["clips"]))
+    with st.expander("About each corpus"):
+        st.markdown("\n".join(f"- {CORPUS_NAMES[corpus]}: {WORDS[corpus]}" for corpus in found["clips"]))
     counted = Counter(u.corpus for u in results.utterances())
     other = [
         f"{row['corpus']} {counted[corpus]}"

@@ -16,6 +16,7 @@ function showListening(session) {
   find(".detail").textContent = "The first prediction follows at once.";
   find(".history").replaceChildren();
   trace.length = 0;
+  find(".last").hidden = false; // empty before the first recording
   drawPlane(null);
   showThreshold(session.min_confidence);
   showBars(find(".current"), {}, "");
