@@ -114,8 +114,6 @@ from .records import (
     window_records as window_records,
 )
 from .reference import (
-    EVERYDAY_CLIPS as EVERYDAY_CLIPS,
-    NEUTRAL_CLIPS as NEUTRAL_CLIPS,
     OWN_RECORDING as OWN_RECORDING,
     TOGETHER as TOGETHER,
     Reference as Reference,
@@ -137,6 +135,8 @@ from .reference_clips import (
 from .results import (
     FAR_NOTE as FAR_NOTE,
     MIN_SPEECH_TO_PREDICT_S as MIN_SPEECH_TO_PREDICT_S,
+    EVERYDAY_CLIPS as EVERYDAY_CLIPS,
+    NEUTRAL_CLIPS as NEUTRAL_CLIPS,
     Prediction as Prediction,
     Trajectory as Trajectory,
     arousal_and_valence as arousal_and_valence,

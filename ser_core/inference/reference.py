@@ -36,7 +36,6 @@ MAX_EMBEDDING_VALUE = 1000.0  # the shipped models reach 23, also on noise; 3e38
 
 ReferenceSource = Literal["clips", "recording", "running", "collection"]
 OWN_RECORDING: Literal["recording"] = "recording"  # in place of a reference: the recording itself
-NEUTRAL_CLIPS, EVERYDAY_CLIPS = "neutral clips", f"{EVERYDAY} clips"  # see Reference.kind
 TOGETHER = "together"  # in place of speakers or reference clips: all files of a collection, of any speaker
 
 

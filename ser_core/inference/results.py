@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from ser_core.labels import AROUSAL_VALENCE
+from ser_core.labels import AROUSAL_VALENCE, EVERYDAY
 
 MIN_SPEECH_TO_PREDICT_S = 0.2  # less is a click, a breath, a syllable cut off
+NEUTRAL_CLIPS, EVERYDAY_CLIPS = "neutral clips", f"{EVERYDAY} clips"  # see Reference.kind
 FAR_NOTE = "This recording is far from the reference clips: another speaker, microphone or room?"
 """Part of Prediction.reference_note, see Reference.note_for."""
 NO_OTHER_CLIP_NOTE = "The reference is this recording alone: it was predicted without one. Add other clips."

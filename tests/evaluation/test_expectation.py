@@ -12,8 +12,7 @@ from ser_core.evaluation.cross_corpus.expectation import (
     describe_plain_reading,
     measured_reference,
 )
-from ser_core.inference.reference import EVERYDAY_CLIPS, NEUTRAL_CLIPS
-from ser_core.inference.results import FAR_NOTE
+from ser_core.inference.results import EVERYDAY_CLIPS, FAR_NOTE, NEUTRAL_CLIPS
 from ser_core.models.ood import UNLIKE_TRAINING, UNUSUAL
 
 FAR = f"Reference clips: 1. {FAR_NOTE}"

@@ -20,8 +20,9 @@ from ser_core.inference.enrolment import (
 )
 from ser_core.inference.prediction.predict import predict_with_outputs, predict_with_windows
 from ser_core.inference.progressive import extend_trajectory, pool_trajectory, start_trajectory
-from ser_core.inference.reference import EVERYDAY_CLIPS, NEUTRAL_CLIPS, Reference, SpeakerReferenceError, enrolled_model
+from ser_core.inference.reference import Reference, SpeakerReferenceError, enrolled_model
 from ser_core.inference.reference_clips import draw_reference_clips, draw_reference_files
+from ser_core.inference.results import EVERYDAY_CLIPS, NEUTRAL_CLIPS
 from ser_core.interpret.sanity_check import randomise_parameters
 from ser_core.labels import EMOTIONS
 from ser_core.models.calibration import Calibration
