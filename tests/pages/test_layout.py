@@ -27,7 +27,7 @@ def test_the_table_of_segments_has_the_same_decimals_in_all_rows(checkpoints, mo
     page = open_view("over_time", timeout_s=600).run()
     page.button(key="sample-low_slow.ogg").click().run()
     columns = json.loads(page.dataframe[0].proto.columns)
-    assert not page.exception and columns["seconds"]["type_config"]["format"] == "%.1f"
+    assert not page.exception and columns["duration (s)"]["type_config"]["format"] == "%.1f"
 
 
 def test_no_download_runs_the_page_again():
