@@ -5,23 +5,25 @@ from threading import Thread
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from pages.ui.samples import example
 from pages.ui.text import plain
 from ser_core.evaluation import INTENDED_USE, describe_expected_accuracy
 from ser_core.models import DEFAULT_MODEL, FAST_MODEL, HOW_TO_TRAIN, CheckpointError, available_models, read_metrics
 
 
 def show_state(expectation: DeltaGenerator) -> None:
-    """How good the default model is, or how to get one; the limits.
+    """How often the model of the example is right, or how to get a model; the limits.
 
     Args:
-        expectation: the place for how often the default model is right.
+        expectation: the place for how often it is right.
     """
-    found = available_models()
+    found, shown = available_models(), example()
     if not found:
         st.info(HOW_TO_TRAIN, title="No trained model yet")
     else:
-        with expectation:
-            _show_expectation(found[0])
+        if shown and shown.model in found:
+            with expectation:
+                _show_expectation(shown.model)
         st.page_link("pages/models/page.py", label="How good are the models?", icon=":material/bar_chart:")
     with st.expander("Intended use and limits", key="limits"):
         st.markdown(INTENDED_USE)

@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -39,10 +40,12 @@ def test_it_is_the_first_page_and_shows_an_example(page):
     assert example().voice.words in texts(page) and page.file_uploader
 
 
-def test_how_often_the_default_model_is_right_stands_in_the_example(page, monkeypatch):
-    monkeypatch.setattr(state, "describe_expected_accuracy", lambda *_: "Right for 7 of 10")
+def test_how_often_its_model_is_right_stands_in_the_example(page, monkeypatch):
+    monkeypatch.setattr(state, "describe_expected_accuracy", lambda name, _: f"{name} 7 of 10")
+    assert "7 of 10" not in texts(page.run())  # the model of the example is not there
+    monkeypatch.setattr(state, "example", lambda: replace(example(), model="other"))
     written = texts(page.run())
-    assert written.index("An example") < written.index("Right for 7 of 10") < written.index("Or a voice")
+    assert written.index("An example") < written.index("other 7 of 10") < written.index("Or a voice")
 
 
 def test_voices_of_one_age_have_titles_of_their_own():
@@ -53,7 +56,8 @@ def test_it_says_what_no_model_must_be_used_for(page):
     assert all(paragraph in texts(page.run()) for paragraph in INTENDED_USE.split("\n\n"))
 
 
-def test_damaged_metrics_stop_nobody(page, checkpoints):
+def test_damaged_metrics_stop_nobody(page, checkpoints, monkeypatch):
+    monkeypatch.setattr(state, "example", lambda: replace(example(), model="other"))
     (checkpoints / "other" / METRICS_FILE).write_text("{")
     page.run()
     assert not page.exception and page.file_uploader
