@@ -133,9 +133,9 @@ from .reference_clips import (
     reference_part as reference_part,
 )
 from .results import (
+    EVERYDAY_CLIPS as EVERYDAY_CLIPS,
     FAR_NOTE as FAR_NOTE,
     MIN_SPEECH_TO_PREDICT_S as MIN_SPEECH_TO_PREDICT_S,
-    EVERYDAY_CLIPS as EVERYDAY_CLIPS,
     NEUTRAL_CLIPS as NEUTRAL_CLIPS,
     Prediction as Prediction,
     Trajectory as Trajectory,

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from ser_core.inference.prediction.abstention import MAX_NOVELTY_PERCENTILE
-from ser_core.inference.results import NEUTRAL_CLIPS
-from ser_core.inference.results import Prediction
+from ser_core.inference.results import NEUTRAL_CLIPS, Prediction
 from ser_core.inference.smoothing import NO_SPEECH, NOT_SURE
 from ser_core.inference.streaming.session import LIVE_HOP_S, LivePrediction, LiveSession, LiveSummary
 from ser_core.labels import EMOTIONS
