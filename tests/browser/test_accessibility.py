@@ -76,7 +76,6 @@ def test_a_phone_shows_every_text_to_its_end(new_page, app_url):
         page.locator("h1").first.wait_for()
         still(page)
         assert in_the_end(page, partial(cut, page)) == [], path
-    page.get_by_text("Each model", exact=True).click()
     expect(page.locator(".model-row", has_text="resonet-no-attention")).to_be_visible()  # the longest name
     assert in_the_end(page, partial(cut, page)) == []
     page.goto(f"{app_url}/models?show=Groups%20of%20speakers")  # the first choice of a line, below the last of another

@@ -30,7 +30,7 @@ def show_agreement(prepared: PreparedClip, chosen: str, first: ModelResult) -> C
         st.caption("The view Models runs the other models on this clip.")
         return None
     headline = st.empty()
-    with st.expander("Each model", key="each-model"):
+    with st.expander("Each model", expanded=True, key="each-model"):
         place = st.empty()
     known = {name: _prediction(prepared, name) for name in others if _is_predicted(prepared, name)}
     _draw(headline, place, first.prediction, known, len(others))
