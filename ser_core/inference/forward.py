@@ -71,9 +71,9 @@ def run_windows(
     Raises:
         CheckpointError: outputs that are not finite, from damaged weights.
         SpeakerReferenceError: a reference of another model, or a model that takes none.
-        ValueError: the model is in training mode.
+        ValueError: the network is in training mode.
     """
-    if model.training:  # dropout would answer at random, and batch normalisation change the weights for good
+    if model.training and model.is_neural:  # dropout would answer at random, batch normalisation change the weights
         raise ValueError(f"{model.name} is in training mode: call model.eval() before it predicts.")
     enrolled = _enrolled(model, reference)
     order = np.argsort([len(window) for window in windows], kind="stable")

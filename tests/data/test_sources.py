@@ -156,7 +156,7 @@ def test_an_archive_whose_unpacking_was_interrupted_is_not_downloaded_again(home
     archive.parent.mkdir(parents=True)
     (content,) = (content for path, content in homes.contents.items() if "Audio_Speech" in path)
     archive.write_bytes(content)
-    got(homes, "ravdess", tmp_path / "corpora")
+    got("ravdess", tmp_path / "corpora")
     assert not [path for path, _ in homes.requests if "Audio_Speech" in path]
     assert len(read_corpora(tmp_path / "corpora").utterances) == 5
 
@@ -196,7 +196,7 @@ def test_an_archive_needs_space_for_its_content_too(homes, tmp_path, monkeypatch
     free = MIN_FREE_BYTES + 2 * archives
     monkeypatch.setattr("shutil.disk_usage", lambda folder: SimpleNamespace(free=free))
     with pytest.raises(DownloadError, match="disk space"):
-        got(homes, "ravdess", tmp_path / "corpora")
+        got("ravdess", tmp_path / "corpora")
     assert not [path for path, _ in homes.requests if is_recording(path)]
 
 

@@ -178,7 +178,7 @@ def test_low_bands_are_drawn_at_the_bottom_and_counted_in_seconds():
 
 def test_marks_above_the_highest_band_are_left_out():
     figure = lesson_figures.log_mel_image(np.zeros((8, 5)), 2000, 0.0, 1.0)
-    assert list(figure.layout.yaxis.ticktext) == ["250 Hz ", "1000 Hz "]
+    assert list(figure.layout.yaxis.ticktext) == ["250 Hz ", "1 kHz "]
 
 
 def test_every_filter_is_drawn():

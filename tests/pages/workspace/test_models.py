@@ -42,7 +42,8 @@ def open_sample(page: AppTest, key: str = "sample-low_slow.ogg") -> AppTest:
 
 
 def test_an_empty_page_says_what_it_does(page):
-    assert not page.exception and not session_of(page).clip and not page.dataframe and page.info
+    assert not page.exception and not session_of(page).clip and not page.dataframe
+    assert page.file_uploader and page.button(key="to-map").label == "Map of all recordings"
 
 
 def test_every_model_and_all_of_them_together(page):
