@@ -338,18 +338,35 @@ def command(*arguments) -> list[str]:
     return [sys.executable, "-m", "scripts.predict_archive", *map(str, arguments)]
 
 
-def started(arguments: list[str]) -> subprocess.Popen:
-    return subprocess.Popen(
-        arguments,
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # tests in the background inherit another
-    )
+def started(arguments: list[str], said: Path) -> subprocess.Popen:
+    """The command, in a session of its own; `said` receives what all of its processes print."""
+    with said.open("wb") as output:
+        return subprocess.Popen(
+            arguments,
+            cwd=ROOT,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # tests in the background inherit another
+            env=os.environ | {"PYTHONFAULTHANDLER": "1"},
+        )
 
 
-def wait_for(condition, timeout_s: float = 200) -> None:
+def ended(process: subprocess.Popen, said: Path, timeout_s: float = 60) -> str:
+    """What it printed, once no process of its session is left; fails with the stacks of those that stay."""
+    end = time.monotonic() + timeout_s
+    while left := members(process.pid):
+        if time.monotonic() > end:
+            for pid in left:
+                os.kill(pid, signal.SIGABRT)
+            time.sleep(1)
+            pytest.fail(f"processes stay: {left}\n{said.read_text()}")
+        time.sleep(0.02)
+    process.wait(timeout_s)
+    return said.read_text()
+
+
+def wait_for(condition, timeout_s: float = 60) -> None:
     end = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < end, "nothing happened"
@@ -377,13 +394,12 @@ def test_a_command_that_is_interrupted_then_killed_goes_on(recordings, model, tm
     out, done = tmp_path / "r.parquet", 0
     arguments = [str(recordings), "--model", model, "--out", str(out)]
     for how, code in ((signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)):
-        process = started(command(*arguments, "--workers", "2"))
+        process = started(command(*arguments, "--workers", "2"), tmp_path / "said.txt")
         wait_for(lambda before=done, process=process: n_parts(out) > before or process.poll() is not None)
         os.killpg(process.pid, how) if how == signal.SIGINT else process.send_signal(how)
-        said = process.communicate()[0].decode()
+        said = ended(process, tmp_path / "said.txt")
         assert process.returncode == code, said
         assert "Traceback" not in said and not out.exists()
-        wait_for(lambda process=process: not members(process.pid))  # no worker is left behind
         done = n_parts(out)
         assert 0 < done < json.loads((parts_folder(out) / JOB_FILE).read_text())["n_files"]
     assert predict_archive.main([*arguments, "--workers", "1"]) == 2
