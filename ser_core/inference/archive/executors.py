@@ -13,6 +13,7 @@ from typing import Final
 
 FORKSERVER: Final = "forkserver"
 WORKER_MODULE = "ser_core.inference.archive.batch_table"  # with torch: a second, once for all workers
+ARROW_THREAD = ("JE_ARROW_MALLOC_CONF", "background_thread:false")  # of its allocator; a fork would copy its locks
 LOCAL_CLUSTER = "local"
 DASK_COMMAND = "python -m dask"  # with -m, workers import this program from the folder they are started in
 CLUSTER_TIMEOUT_S = 10.0  # for a scheduler to respond, and for its first worker
@@ -33,6 +34,7 @@ def start_processes() -> None:
     if FORKSERVER in multiprocessing.get_all_start_methods():
         from multiprocessing import forkserver  # not on Windows
 
+        os.environ.setdefault(*ARROW_THREAD)  # before the process that is forked loads it
         forkserver.set_forkserver_preload([WORKER_MODULE])
         with _without_interrupts():
             forkserver.ensure_running()

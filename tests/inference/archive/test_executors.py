@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
@@ -28,6 +29,14 @@ def test_processes_do_the_work():
     with process_executor(2) as executor:
         assert list(executor.map(abs, [-1, -2, 3])) == [1, 2, 3]
         assert executor.submit(eval, "'torch' in __import__('sys').modules").result()  # imported once for all of them
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="counts threads as Linux lists them")
+def test_workers_are_forked_from_a_process_without_other_threads():
+    """A thread that holds a lock at that moment would leave it locked in the worker for ever."""
+    with process_executor(2) as executor:
+        forked_from = executor.submit(os.getppid).result()
+        assert forked_from != os.getpid() and len(list(Path(f"/proc/{forked_from}/task").iterdir())) == 1
 
 
 INTERRUPTED_AT_THE_START = """
