@@ -15,6 +15,7 @@ from ser_core.models import models_with_reference
 class ReadingState(PageState):
     position: int = 0  # in SENTENCES
     began: bool = False  # to read
+    plainly: bool = False  # all of them
     gain: tuple[tuple, EnrolmentGain] | None = None  # of a model, and of clips with their labels
 
     def contents(self) -> dict[str, int]:

@@ -82,6 +82,7 @@ def _clips(n_clips: int) -> str:
 def show_reading(model: str) -> None:
     """One sentence at a time; a button instead where a voice is ready that was not read here."""
     state = reading_state()
+    state.plainly = st.session_state.setdefault(PLAINLY, state.plainly)  # a widget's state ends with its page
     if not state.began and clips.n_clips(model) >= MIN_REFERENCE_CLIPS:
         st.button("Read sentences too", icon=":material/mic:", on_click=_go_to, args=(state.position,), key="read-too")
         return
@@ -111,7 +112,7 @@ def show_reading(model: str) -> None:
 
 def _emotion_to_read(emotion: str) -> str:
     """The emotion of a sentence, or neutral for those who would rather not act."""
-    return "neutral" if st.session_state.get(PLAINLY) else emotion
+    return "neutral" if reading_state().plainly else emotion
 
 
 def _go_to(position: int) -> None:

@@ -86,9 +86,13 @@ def test_who_would_rather_not_act_reads_all_of_them_plainly(page, monkeypatch):
     assert "as if you were" in texts(page.run())
     page.toggle(key="read-plainly").set_value(True).run()
     assert "plainly, as you speak every day" in texts(page) and "as if you were" not in texts(page)
+    again = open_page("enrol")  # after another page, which took the states of its widgets
+    again.session_state["session"] = now
+    assert again.run().toggle(key="read-plainly").value and "as if you were" not in texts(again)
+    assert "as if you were" in texts(again.toggle(key="read-plainly").set_value(False).run())
+    page.toggle(key="read-plainly").set_value(True).run()
     for module in (clips, state, view):
         monkeypatch.setattr(module, "session", lambda: now)
-    monkeypatch.setattr(st, "session_state", {"read-plainly": True})
     view._read(SPEECH, ())
     assert [*now.page(EnrolmentState).labels.values()] == ["neutral"]
 
