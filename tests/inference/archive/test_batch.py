@@ -352,7 +352,7 @@ def started(arguments: list[str], said: Path) -> subprocess.Popen:
         )
 
 
-def ended(process: subprocess.Popen, said: Path, timeout_s: float = 60) -> str:
+def ended(process: subprocess.Popen, said: Path, timeout_s: float = 120) -> str:
     """What it printed, once no process of its session is left; fails with the stacks of those that stay."""
     end = time.monotonic() + timeout_s
     while left := members(process.pid):
@@ -366,7 +366,7 @@ def ended(process: subprocess.Popen, said: Path, timeout_s: float = 60) -> str:
     return said.read_text()
 
 
-def wait_for(condition, timeout_s: float = 60) -> None:
+def wait_for(condition, timeout_s: float = 120) -> None:
     end = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < end, "nothing happened"
