@@ -86,28 +86,36 @@ def show_reading(model: str) -> None:
     if not state.began and clips.n_clips(model) >= MIN_REFERENCE_CLIPS:
         st.button("Read sentences too", icon=":material/mic:", on_click=_go_to, args=(state.position,), key="read-too")
         return
-    done = state.position >= len(SENTENCES)
     st.progress(
         state.position / len(SENTENCES), f"Sentence {min(state.position + 1, len(SENTENCES))} of {len(SENTENCES)}"
     )
     with st.container(border=True, key="reading"):
-        if done:
+        if state.position < len(SENTENCES):
+            _show_sentence(model, *SENTENCES[state.position])
+            _show_steps(state.position)
+        else:
             st.subheader("All sentences are read", anchor=False)
             st.button("Read them again", on_click=_go_to, args=(0,), key="read-again")
-            return
-        sentence, emotion = SENTENCES[state.position]
-        emotion = _emotion_to_read(emotion)
-        how = "plainly, as you speak every day" if emotion == "neutral" else f"as if you were {coloured(emotion)}"
-        how = f"with {coloured(emotion)}" if emotion == "fear" else how
-        st.markdown(f"Read {how}:")
-        st.header(f"“{sentence}”", anchor=False)
-        recorder(key=input_key(RECORDER), max_s=int(MAX_REFERENCE_CLIP_S), on_clip=_read)
-        if model in models_with_emotions():  # else a reference of neutral clips hides neutral speech
-            st.toggle("Read all of them plainly", key=PLAINLY, help=describe_plain_reading(model) or None)
-        with st.container(horizontal=True):
-            st.button("Skip", on_click=_go_to, args=(state.position + 1,), key="skip")
-            if state.position:
-                st.button("Back", on_click=_go_to, args=(state.position - 1,), key="back")
+
+
+def _show_sentence(model: str, sentence: str, emotion: str) -> None:
+    """How to read it, and the recorder."""
+    emotion = _emotion_to_read(emotion)
+    how = "plainly, as you speak every day" if emotion == "neutral" else f"as if you were {coloured(emotion)}"
+    how = f"with {coloured(emotion)}" if emotion == "fear" else how
+    st.markdown(f"Read {how}:")
+    st.header(f"“{sentence}”", anchor=False)
+    recorder(key=input_key(RECORDER), max_s=int(MAX_REFERENCE_CLIP_S), on_clip=_read)
+    if model in models_with_emotions():  # else a reference of neutral clips hides neutral speech
+        st.toggle("Read all of them plainly", key=PLAINLY, help=describe_plain_reading(model) or None)
+
+
+def _show_steps(position: int) -> None:
+    """To the next sentence without reading this one, and back."""
+    with st.container(horizontal=True):
+        st.button("Skip", on_click=_go_to, args=(position + 1,), key="skip")
+        if position:
+            st.button("Back", on_click=_go_to, args=(position - 1,), key="back")
 
 
 def _emotion_to_read(emotion: str) -> str:
