@@ -7,10 +7,10 @@ from pages.ui.components.hero import certainty, emotion_hero
 from pages.ui.components.recorder import recorder
 from pages.ui.samples import Voice, example, voices
 from pages.ui.session import UploadedSource, input_key, session
+from ser_core.audio import AUDIO_SUFFIXES
 
 WORKSPACE = "pages/workspace/page.py"
 MAX_RECORDING_S = 60
-FORMATS = ("wav", "mp3", "m4a", "flac", "ogg", "opus", "webm", "mp4", "mov", "aac", "wma", "aiff", "amr", "mkv")
 ANY_SENTENCE = "Say any sentence, for example: “I have never seen that colour on a house.”"
 
 
@@ -31,7 +31,7 @@ def show_upload() -> None:
     key = input_key("upload")
     st.file_uploader(
         "Or choose or drop a sound file or a video",
-        FORMATS,
+        AUDIO_SUFFIXES,
         key=key,
         on_change=_take_upload,
         args=(key,),

@@ -13,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 from pages.home import state
 from pages.ui.samples import example, voices
 from ser_core import paths
+from ser_core.audio.folders import AUDIO_SUFFIXES
 from ser_core.audio.io import load_audio
 from ser_core.data import training_speakers
 from ser_core.evaluation.summary.intended_use import INTENDED_USE
@@ -81,6 +82,10 @@ def test_a_voice_opens_in_the_workspace_with_its_label_hidden(page):
 def test_the_example_opens_in_the_workspace(page):
     page.run().button(key="open-example").click().run()
     assert not page.exception and session_of(page).clip.link == example().voice.link
+
+
+def test_home_takes_every_kind_of_file_that_the_workspace_takes(page):
+    assert set(AUDIO_SUFFIXES) <= set(page.run().file_uploader[0].proto.type)
 
 
 def test_an_upload_opens_in_the_workspace(page):
