@@ -8,6 +8,7 @@ from pages.ui import results
 from pages.ui.chart import chart
 from pages.ui.clip_table import download_rows, show_recording
 from pages.ui.layout import opened, show_rows
+from pages.ui.text import split_title
 from ser_core.data import (
     CORPUS_LICENCES,
     CORPUS_NAMES,
@@ -214,7 +215,7 @@ def show_protocols() -> None:
     st.caption(
         "Clips for training, development and test, counted from the split files in assets/protocols. Known speakers: "
         "test speakers that are in the training part too, so that the test is not speaker-independent. "
-        "`resonet-redrawn` exists only to measure a leak."
+        f"“{split_title('resonet-redrawn')}” exists only to measure a leak."
     )
 
 
@@ -228,13 +229,14 @@ def _protocols() -> list[dict]:
             train, test = ({speaker[i] for i in ids} for ids in ((*parts.train, *parts.dev), parts.test))
             rows.append(
                 {
-                    "protocol": split_name(protocol, fold),
+                    "test part": split_title(split_name(protocol, fold)),
                     "train": len(parts.train),
                     "dev": len(parts.dev),
                     "test": len(parts.test),
                     "test speakers": len(test),
                     "known speakers": len(test & train),
                     "mind": SPEAKER_OVERLAP.get(protocol, ""),
+                    "protocol in commands": split_name(protocol, fold),
                 }
             )
     return rows

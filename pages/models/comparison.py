@@ -7,6 +7,7 @@ from pages.ui.chart import chart
 from pages.ui.clip_table import download_rows
 from pages.ui.layout import opened, show_rows
 from pages.ui.results import EvaluationResults
+from pages.ui.text import split_title
 from ser_core.data import CORPUS_NAMES, corpus_name, split_name
 from ser_core.evaluation import LeakageReport, PairwiseTest
 from ser_core.plots import pareto_dots, score_bars, significance_heatmap
@@ -88,10 +89,10 @@ def _show_leaks(found: EvaluationResults) -> None:
         )
         values = _under_each_protocol(leak, found.comparison.split)
         alt = "; ".join(f"{row}: {', '.join(f'{k} {v:.0%}' for k, v in bars.items())}" for row, bars in values.items())
-        shared = f"; `{found.comparison.split}` {found.comparison.note}" if found.comparison.note else ""
+        shared = f"; “{split_title(found.comparison.split)}” {found.comparison.note}" if found.comparison.note else ""
         st.caption(
-            f"Accuracy of one network, trained under three protocols. `{UNSEEN}` shares no speaker{shared}; "
-            f"`{_trained_under(leak)}` has test clips in training, whose share the table states."
+            f"Accuracy of one network, trained under three protocols. “{split_title(UNSEEN)}” shares no speaker"
+            f"{shared}; “{split_title(_trained_under(leak))}” has test clips in training, whose share the table states."
         )
         chart(score_bars(values), key=f"protocols-{leak.model}", alt=alt)
         rows = _leak_rows(leak, found.comparison.split)
@@ -104,14 +105,14 @@ def _trained_under(leak: LeakageReport) -> str:
 
 
 def _under_each_protocol(leak: LeakageReport, split: str) -> dict[str, dict[str, float]]:
-    """Corpus -> what the network was trained on -> accuracy."""
+    """Corpus -> title of the protocol that the network was trained under -> accuracy."""
     ranking = results.load_results(UNSEEN).comparison.ranking if UNSEEN in results.splits() else ()
     unseen = next((s.corpora for s in ranking if s.model == leak.model.removesuffix("-leak")), {})
     bars: dict[str, dict[str, float]] = {}
     for corpus in (name for name in leak.parts if name in CORPUS_NAMES):
         found = {UNSEEN: unseen.get(corpus), split: leak.parts[corpus].twin}
         found |= {_trained_under(leak): leak.parts[corpus].leaked}
-        bars[CORPUS_NAMES[corpus]] = {name: scores["accuracy"] for name, scores in found.items() if scores}
+        bars[CORPUS_NAMES[corpus]] = {split_title(name): scores["accuracy"] for name, scores in found.items() if scores}
     return bars
 
 
@@ -125,8 +126,8 @@ def _leak_rows(leak: LeakageReport, split: str) -> list[dict]:
                 "test clips": corpus_name(name),
                 "clips": part.n_clips,
                 "in training %": round(100 * trained.share),
-                f"accuracy %, {split}": part.twin and round(100 * part.twin["accuracy"], 1),
-                f"accuracy %, {_trained_under(leak)}": round(100 * part.leaked["accuracy"], 1),
+                f"accuracy %, {split_title(split)}": part.twin and round(100 * part.twin["accuracy"], 1),
+                f"accuracy %, {split_title(_trained_under(leak))}": round(100 * part.leaked["accuracy"], 1),
                 "accuracy %, published": part.published and round(100 * part.published["accuracy"], 1),
             }
         )

@@ -10,6 +10,7 @@ UAR_HELP = (
 )
 
 SPLIT_TITLES = {
+    "resonet-redrawn": "ResoNet's split, drawn again",
     "resonet": "ResoNet's split",
     "ravdess-random": "RAVDESS, random clips",
     "speaker-independent-8": "Unseen speakers of eight corpora, fold",

@@ -11,6 +11,7 @@ from pages.learn.corpora import _leaked
 from pages.models import comparison, fairness, ranking, verdict
 from pages.models.training import runs
 from pages.ui import results
+from pages.ui.text import split_title
 from ser_core import paths
 from ser_core.data.protocols.splits import protocol_folds, protocol_split
 from ser_core.data.utterances import CORPUS_NAMES
@@ -249,16 +250,17 @@ def test_one_network_stands_under_three_protocols():
     (leak,) = found.comparison.leaks
     bars = comparison._under_each_protocol(leak, "resonet")
     assert list(bars) == [CORPUS_NAMES[corpus] for corpus in leak.parts if corpus in CORPUS_NAMES]
-    assert list(bars["TESS"]) == [comparison.UNSEEN, "resonet", "resonet-redrawn"]
-    assert bars["TESS"][comparison.UNSEEN] < bars["TESS"]["resonet"]  # its speakers are known
-    assert bars["CREMA-D"]["resonet"] < bars["CREMA-D"]["resonet-redrawn"]  # its clips are
+    unseen, known, redrawn = (split_title(name) for name in (comparison.UNSEEN, "resonet", "resonet-redrawn"))
+    assert list(bars["TESS"]) == [unseen, known, redrawn] and known != redrawn
+    assert bars["TESS"][unseen] < bars["TESS"][known]  # its speakers are known
+    assert bars["CREMA-D"][known] < bars["CREMA-D"][redrawn]  # its clips are
 
 
 def test_figures_of_corpora_without_test_clips_in_training_are_not_called_leaked(page):
     """Nor those of TESS, whose speakers are known to both networks, free of leakage."""
     page.query_params["show"], page.query_params["split"] = "Comparison", "resonet"
     (table,) = [table.value for table in page.run().dataframe if "in training %" in table.value]
-    assert list(table.columns[3:5]) == ["accuracy %, resonet", "accuracy %, resonet-redrawn"]
+    assert list(table.columns[3:5]) == [f"accuracy %, {split_title(name)}" for name in ("resonet", "resonet-redrawn")]
     assert table.set_index("test clips")["in training %"]["TESS"] == 0
 
 
@@ -274,10 +276,10 @@ def test_each_accuracy_stands_under_its_training():
     (leak,) = results.load_results("resonet").comparison.leaks
     row = next(row for row in comparison._leak_rows(leak, "resonet") if row["test clips"] == "CREMA-D")
     part = leak.parts["crema_d"]
-    assert row["accuracy %, resonet"] == round(100 * part.twin["accuracy"], 1)
-    assert row["accuracy %, resonet-redrawn"] == round(100 * part.leaked["accuracy"], 1)
+    assert row[f"accuracy %, {split_title('resonet')}"] == round(100 * part.twin["accuracy"], 1)
+    assert row[f"accuracy %, {split_title('resonet-redrawn')}"] == round(100 * part.leaked["accuracy"], 1)
     assert row["in training %"] == round(100 * part.groups["training"].share) > 1
-    assert comparison._under_each_protocol(leak, "resonet")["CREMA-D"]["resonet"] == part.twin["accuracy"]
+    assert comparison._under_each_protocol(leak, "resonet")["CREMA-D"][split_title("resonet")] == part.twin["accuracy"]
     words = f"{part.leaked['accuracy']:.1%} instead of {part.twin['accuracy']:.1%}"
     assert f"CREMA-D were in training, and the accuracy is {words}" in _leaked(leak)
 

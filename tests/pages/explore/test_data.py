@@ -59,7 +59,7 @@ def test_speakers_are_counted_from_the_names():
 
 
 def test_known_speakers_are_told_for_each_protocol():
-    rows = {row["protocol"]: row for row in view._protocols()}
+    rows = {row["protocol in commands"]: row for row in view._protocols()}
     assert all(rows[f"speaker-independent-{k}"]["known speakers"] == 0 for k in range(5))
     assert (rows["ravdess-random"]["known speakers"], rows["ravdess-random"]["test speakers"]) == (24, 24)
     assert rows["resonet"]["known speakers"] == 6  # TESS's two and SAVEE's four
