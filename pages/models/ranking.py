@@ -64,12 +64,13 @@ def _show_table(comparison: Comparison, ranking: Sequence[RankedModel]) -> None:
     rows = [_row(standing) | _left_out(standing, ranking) for standing in ranking]
     show_rows(rows, "Every model with its scores, averaged over the corpora")
     pooled = ", ".join(f"{s.model} {100 * s.pooled['uar']:.1f}" for s in comparison.ranking)
+    measured = any(standing.left_out is not None for standing in ranking)
+    first = "UAR on left-out corpora where the table has it (same recipe, trained on three corpora), then by the "
     st.caption(
-        "Ranked by the UAR on left-out corpora, of the models that have it (the same recipe, trained on the other "
-        "corpora), then by the mean over the corpora of this test part. UAR: mean of the recalls of the emotions; "
-        "all eight are candidates for every clip. Macro-F1: mean of their F1, the harmonic mean of precision and "
-        "recall. ECE, expected calibration error: mean gap between confidence and accuracy, 0 at best. Results of "
-        "weights that are not shipped cannot be repeated here."
+        f"Ranked by the {first if measured else ''}mean UAR over the corpora of this test part. UAR: mean of the "
+        "recalls of the emotions; all eight are candidates for every clip. Macro-F1: mean of their F1, the harmonic "
+        "mean of precision and recall. ECE, expected calibration error: mean gap between confidence and accuracy, 0 at "
+        "best. Results of weights that are not shipped cannot be repeated here."
     )
     st.caption(f"Pooled over all clips, where the largest corpus decides, UAR %: {pooled}.")
     download_rows("Download the ranking", rows, f"{comparison.split}_ranking.csv")

@@ -57,9 +57,14 @@ def show_by_corpus() -> None:
     alt = f"UAR of {found.model} by corpus, for unseen speakers{left_out}; the table has the numbers."
     chart(verdict_plot(found), key="verdict", numbers=False, alt=alt)
     expected = "the open circles" if found.left_out else "less than this; how much less was not measured"
+    whose = (
+        "all speakers of the corpus, each tested once by a model of the same recipe that was not trained on them"
+        if found.all_folds
+        else "the test speakers of this model alone, of some corpora only one or two"
+    )
     st.caption(
         f"A new microphone, room or language is a corpus the model was not trained on: expect {expected}. "
-        "All corpora are acted speech."
+        f"Filled circles: {whose}. All corpora are acted speech."
     )
     if box := opened("Table", "verdict-table"):
         with box:
@@ -75,6 +80,7 @@ def show_table(found: Verdict) -> list[dict]:
 
 
 def _row(found: Verdict, corpus: str) -> dict:
-    columns = {"left out of training": found.left_out, "unseen speakers": found.unseen, "one listener": found.listeners}
+    unseen = "unseen speakers, all folds" if found.all_folds else "unseen speakers"  # the card has those of one fold
+    columns = {"left out of training": found.left_out, unseen: found.unseen, "one listener": found.listeners}
     percents = {f"{k}, UAR %": round(100 * v[corpus], 1) if corpus in v else None for k, v in columns.items()}
     return {"corpus": CORPUS_NAMES[corpus]} | percents

@@ -2,6 +2,7 @@
 
 import shutil
 import time
+from itertools import groupby
 from types import SimpleNamespace
 
 import pytest
@@ -117,6 +118,32 @@ def test_the_page_opens_with_a_verdict_on_the_default_model(page):
     assert found.chance < found.left_out["crema_d"] < found.unseen["crema_d"]
     page.segmented_control(key="show").set_value("Model card").run()
     assert not page.exception and "left out of training, UAR %" in page.dataframe[0].value
+
+
+def test_the_verdict_rests_on_all_speakers_where_every_fold_was_tested():
+    """One fold has a single speaker of SAVEE, and so a figure 20 points off."""
+    found = results.read_verdict(DEFAULT_MODEL)
+    folds = results.all_folds("speaker-independent-8-0")[DEFAULT_MODEL]
+    assert found.all_folds and round(found.mean_unseen, 2) == round(folds.mean_uar, 2)
+    for corpus, uar in found.unseen.items():
+        assert uar == pytest.approx(folds.corpora[corpus]["uar"].mean, abs=0.02), corpus
+    of_one_fold = results.read_verdict("prosonet")
+    assert not of_one_fold.all_folds and of_one_fold.unseen
+    assert "unseen speakers, all folds, UAR %" in verdict._row(found, "savee")
+    assert "unseen speakers, UAR %" in verdict._row(of_one_fold, "savee")
+
+
+@pytest.mark.parametrize(("split", "measured"), [("speaker-independent-8-0", False), ("resonet", True)])
+def test_a_rank_by_left_out_corpora_is_claimed_only_where_a_column_has_them(page, split, measured):
+    page.query_params["split"] = split
+    has_column = "left-out corpora UAR %" in page.run().dataframe[0].value
+    assert has_column == ("UAR on left-out corpora" in texts(page)) == measured
+
+
+def test_models_of_one_protocol_stand_together(page):
+    page.query_params["show"] = "Training"
+    under = page.run().dataframe[0].value["trained under"].tolist()
+    assert [protocol for protocol, _ in groupby(under)] == list(dict.fromkeys(under)) != under
 
 
 def test_the_address_names_the_test_part(page):

@@ -25,11 +25,13 @@ def show_shipped() -> None:
     rows = [row for name in available_models() if (row := _row(name))]
     if not rows:
         return
+    protocols = list(dict.fromkeys(row["trained under"] for row in rows))
+    rows.sort(key=lambda row: protocols.index(row["trained under"]))  # only within one can figures be compared
     st.subheader("Models on this machine", anchor=False)
     show_rows(rows, "How each model was trained, and its UAR")
     st.caption(
-        "UAR: mean over the corpora of the test part of its own protocol. Compare only rows with the same protocol; "
-        "the part Ranking compares them. The full recipe of each is in its `config.json`, the command in its card."
+        "UAR: mean over the corpora of the test part of its own protocol. Compare only rows trained under the same "
+        "protocol, as the part Ranking does. The full recipe of each is in its `config.json`, the command in its card."
     )
     _show_curves([row["model"] for row in rows])
     st.caption(NO_CURVES)
@@ -96,9 +98,9 @@ def show_experiments() -> None:
     st.subheader("How the recipe was found", anchor=False)
     kept = sum(experiment.kept for experiment in experiments)
     st.caption(
-        f"{len(experiments)} trainings, each to try what the table names, judged on development speakers; no test clip "
-        f"was used. Filled: the {kept} that were better than all before them of the same model, fold and number of "
-        "epochs."
+        f"{len(experiments)} trainings in the order they were made, judged on development speakers; no test clip was "
+        "used. Compare only those of one model, fold and number of epochs, which the pointer shows. Filled: the "
+        f"{kept} better than all such before them. The table names what each one tried."
     )
     alt = f"{len(experiments)} experiments; the table has what was changed and the UAR of each."
     chart(experiment_dots(experiments), key="experiments", numbers=False, alt=alt)

@@ -8,6 +8,7 @@ import numpy as np
 from ser_core import paths
 from ser_core.data import SPEAKER_OVERLAP, is_speech, protocol_folds, split_name
 from ser_core.evaluation.comparison.published import published_table
+from ser_core.evaluation.cross_corpus.expectation import LEFT_OUT, UNSEEN_SPEAKERS
 from ser_core.evaluation.cross_validation import LEFT_OUT_PROTOCOL
 from ser_core.evaluation.results import load_result, result_path
 from ser_core.labels import EMOTIONS
@@ -24,6 +25,7 @@ class Verdict:
     unseen: dict[str, float]  # speakers that are not in its training part
     left_out: dict[str, float]  # corpora left out of training, by models of the same recipe
     listeners: dict[str, float]  # people who hear the voice alone
+    all_folds: bool = False  # unseen: every speaker, tested by models of the same recipe; else the speakers of one fold
 
     @property
     def chance(self) -> float:
@@ -45,7 +47,8 @@ def read_verdict(model: str) -> Verdict:
     Raises:
         ResultError: a result file that is damaged or out of date.
     """
-    return Verdict(model, _unseen(model), _left_out(model), listener_uars())
+    unseen, all_folds = _unseen(model)
+    return Verdict(model, unseen, _recorded(LEFT_OUT, model) or _left_out_folds(model), listener_uars(), all_folds)
 
 
 def listener_uars() -> dict[str, float]:
@@ -59,22 +62,25 @@ def listener_uars() -> dict[str, float]:
     return published | {LISTENER_CORPUS: measured}
 
 
-def _unseen(model: str) -> dict[str, float]:
+def _unseen(model: str) -> tuple[dict[str, float], bool]:
+    """UAR of each corpus, and whether it is of all folds: a fold has one or two speakers of most corpora."""
     try:
         metrics = read_metrics(model)
     except CheckpointError:
-        return {}
+        return {}, False
     if not metrics or metrics.get("protocol") in SPEAKER_OVERLAP:
-        return {}
-    return _speech_uars(metrics["corpora"])
+        return {}, False
+    if metrics.get("protocol") == UNSEEN_SPEAKERS and (found := _recorded(UNSEEN_SPEAKERS, model)):
+        return found, True
+    return _speech_uars(metrics["corpora"]), False
 
 
-def _left_out(model: str) -> dict[str, float]:
+def _recorded(protocol: str, model: str) -> dict[str, float]:
+    """Means over the folds of a protocol, from the file of its scores; empty without one."""
     try:
-        corpora = json.loads((paths.RESULTS / f"left-out-{model}.json").read_text())["corpora"]
+        return _speech_uars(json.loads((paths.RESULTS / f"{protocol}-{model}.json").read_text())["corpora"])
     except (OSError, ValueError, KeyError):
-        return _left_out_folds(model)
-    return _speech_uars(corpora)
+        return {}
 
 
 def _left_out_folds(model: str) -> dict[str, float]:
