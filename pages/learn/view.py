@@ -174,7 +174,8 @@ def dimensions() -> None:
         st.caption(
             "The places are a sketch after Russell, “A circumplex model of affect” (1980), not measured here: disgust "
             "is not on his circle, and neutral is put in the middle. A prediction is placed at the mean of the "
-            "emotions, each weighted by its probability: an illustration, as no model here was trained on dimensions."
+            "emotions, each weighted by its probability: an illustration, as no model here was trained on dimensions. "
+            "Clip and Live put the emotions at other places, so their arousal and valence differ from these."
         )
     with image:
         where = circumplex_position(probabilities) if probabilities else None

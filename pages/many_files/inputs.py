@@ -50,7 +50,7 @@ def choose_files() -> None:
 def _warn_of_too_many(n_files: int) -> None:
     if n_files > run.MOST_FILES:
         st.warning(
-            f"{n_files} files are more than a page can show: only the first {run.MOST_FILES} are analysed. For "
+            f"{n_files:,} files are more than a page can show: only the first {run.MOST_FILES:,} are analysed. For "
             "thousands use `python -m scripts.predict_archive FOLDER`."
         )
 
@@ -95,8 +95,8 @@ def _show_voice(models: Sequence[PersonalModel]) -> None:
 def show_empty() -> None:
     """What can be done here, and how labels are given."""
     st.markdown(
-        "Choose files or a folder, up to hundreds at once. You get an overview, a table that starts with the most "
-        "doubtful files, and a player that walks through it."
+        f"Choose up to {run.MOST_FILES:,} files, or a folder of them. You get an overview, a table that "
+        "starts with the most doubtful files, and a player that walks through it."
     )
     st.markdown(
         "**Do you have labels?** Then you also get the accuracy of each model, what predicts your labels without any "

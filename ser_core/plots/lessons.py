@@ -144,7 +144,7 @@ def circumplex_plot(
     plain = {"tickvals": [0], "showticklabels": False, "showgrid": True, "fixedrange": True, "constrain": "domain"}
     figure.update_xaxes(range=[-1.35, 1.35], title="unpleasant ← valence → pleasant", **plain)
     upright = {"scaleanchor": "x", "constraintoward": "top"}  # no gap above on a phone
-    return figure.update_yaxes(range=[-1.3, 1.2], title="quiet ← arousal → excited", **upright, **plain)
+    return figure.update_yaxes(range=[-1.3, 1.2], title="calm ← arousal → excited", **upright, **plain)
 
 
 def _add_emotion(figure: go.Figure, emotion: str, weight: float | None) -> None:
