@@ -183,6 +183,8 @@ def test_the_page_compares_two_runs(three, page):
     (whole_config,) = [table.value for table in page.dataframe if "value" in table.value]
     assert differences["setting"].tolist() == ["train.learning_rate"]
     assert len(whole_config) > 30 and "model.dropout" in set(whole_config["setting"])
+    commands = [f"python -m scripts.train resonet --run {name}" for name in ("now", "whole")]
+    assert [code.value for code in page.code] == commands  # protocol and fold differ nowhere else
     page.selectbox(key="one").set_value("whole").run()
     page.selectbox(key="other").set_value("old").run()
     assert "are the same" in texts(page)

@@ -45,6 +45,7 @@ def show_runs() -> None:
     """State, curves and confusion; looks again while something is being trained."""
     runs = list_runs()
     rows = [_row(run) for run in runs]
+    st.subheader("Training runs", anchor=False)
     show_rows(rows, "All runs, the latest first")
     st.caption(
         "Columns with %: UAR on development speakers after the last epoch; best: the highest mean over "
@@ -120,7 +121,7 @@ def _show_confusion(runs: list[RunRecord]) -> None:
     """Confusion matrix on development speakers after any epoch."""
     known = [run for run in runs if run.curve and run.curve[-1].get(DEV_CONFUSION_KEY)]
     if not known:
-        st.caption("These protocols have no development speakers, so there is no confusion to show.")
+        st.caption("These runs had no development speakers, so there is no confusion to show.")
         return
     st.subheader("Confusion on development speakers", anchor=False)
     with st.container(horizontal=True):
@@ -164,15 +165,16 @@ def show_settings(runs: tuple[RunRecord, ...]) -> None:
     with st.expander(f"All settings of {one}"):
         values = [{"setting": name, "value": str(value)} for name, value in flatten_config(first.config).items()]
         st.dataframe(values, hide_index=True, alt=f"The full config of {one}")
-    if command := first.config.get("command"):
-        st.caption(f"To repeat {one}:")
-        st.code(command, language="bash", wrap_lines=True)
+    for name, run in {one: first, other: second}.items():  # of both: only the command has protocol and fold
+        if command := run.config.get("command"):
+            st.caption(f"To repeat {name}:")
+            st.code(command, language="bash", wrap_lines=True)
 
 
 def _show_difference(first: RunRecord, second: RunRecord) -> None:
     found = config_differences(first, second)
     if not found:
-        st.caption("Recipe, architecture and start weights are the same.")
+        st.caption("Recipe, architecture and start weights are the same; the commands have protocol and fold.")
         return
     rows = [{"setting": name, first.name: str(a), second.name: str(b)} for name, (a, b) in found.items()]
     st.dataframe(rows, hide_index=True, alt="Settings that differ")
