@@ -38,7 +38,8 @@ def describe_performance(metrics: dict) -> str:
         shared = SPEAKER_OVERLAP.get(metrics["protocol"])
     except (KeyError, TypeError, ValueError, AttributeError):  # of another version, or written by hand
         return "Metrics unreadable: python -m scripts.evaluate writes them again."
-    return f"UAR on {f'a test part that {shared} with training' if shared else 'unseen speakers'}: {corpora}."
+    unseen = "unseen speakers" + (f" of fold {metrics['fold']}" if metrics.get("fold") else "")
+    return f"UAR on {f'a test part that {shared} with training' if shared else unseen}: {corpora}."
 
 
 def describe_expectation(prediction: Prediction, metrics: dict) -> str:

@@ -466,6 +466,12 @@ def test_figures_of_another_form_are_no_crash(metrics):
     assert "scripts.evaluate" in text.describe_performance(metrics)
 
 
+def test_figures_of_one_fold_are_called_so():
+    """Models has those of all folds: of SAVEE one fold has a single speaker."""
+    metrics = {"protocol": "speaker-independent-8", "fold": "0", "corpora": {"savee": {"uar": 0.82}}}
+    assert text.describe_performance(metrics) == "UAR on unseen speakers of fold 0: SAVEE 82%."
+
+
 def test_the_recorder_tells_what_the_browser_kept_on():
     content, (note,) = recorder.unpacked({"wav": "UklGRg==", "processed": ["autoGainControl"]})
     assert content == b"RIFF" and "gain control" in note
