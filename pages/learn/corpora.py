@@ -20,6 +20,7 @@ from ser_core.plots import seen_and_unseen_speakers
 
 UNSEEN, SHARED = "speaker-independent-0", "resonet"  # test parts
 MEASURE = "pitch_sd_semitones"
+EXPLAINED = "explained by emotion"  # short: a phone shows the figures below it
 
 
 def show() -> None:
@@ -121,16 +122,18 @@ def _show_regularity() -> None:
         {
             "corpus": CORPUS_NAMES[corpus],
             "speakers": sum(found["speakers"][corpus].values()),
-            f"{measure['title'].lower()} explained by emotion": round(emotion_eta_squared(_groups(found, corpus)), 2),
+            EXPLAINED: round(emotion_eta_squared(_groups(found, corpus)), 2),
         }
         for corpus in found["clips"]
     ]
-    st.markdown(f"**How regular the acting is.** {measure['title']}: how far the pitch moves within a recording.")
+    st.markdown(
+        f"**How regular the acting is.** {measure['title']}: how far the pitch moves within a recording. The more of "
+        "it is explained by the emotion, the easier the test; the rest is speaker, words and chance."
+    )
     percent = st.column_config.NumberColumn(
         format="percent", help="Eta squared: the share of its variance between emotions."
     )
-    st.dataframe(rows, hide_index=True, column_config={list(rows[0])[-1]: percent}, alt="How regular each corpus is")
-    st.caption("Eta squared; the rest is speaker, words and chance. The higher, the easier the test.")
+    st.dataframe(rows, hide_index=True, column_config={EXPLAINED: percent}, alt="How regular each corpus is")
 
 
 def _groups(found: dict, corpus: str) -> list[dict]:

@@ -70,7 +70,8 @@ def show_comparison(clip: SessionClip, prepared: PreparedClip, spoken: Sequence[
     table = [_row(result, rows[-1] if len(members) > 1 else rows[0]) for result in spoken]
     if box := opened("Table: confidence, latency, parameters, performance", "models-table"):
         with box:
-            st.dataframe(table, hide_index=True, column_config=_formats(), alt="Prediction and cost of each model")
+            alt = "Prediction and cost of each model"
+            st.dataframe(table, hide_index=True, column_config=_formats(), placeholder="", alt=alt)
     if len(predictions) > 1 and (box := opened("Pairwise agreement", "models-agreement")):
         with box:
             _show_agreement(predictions)
@@ -135,7 +136,7 @@ def _formats() -> dict:
         "latency ms": st.column_config.NumberColumn(
             help="Of the first run, features included; models with equal ones share them."
         ),
-        "parameters": st.column_config.NumberColumn(format="localized", help="None: scikit-learn on functionals."),
+        "parameters": st.column_config.NumberColumn(format="localized", help="Empty: scikit-learn on functionals."),
     }
 
 

@@ -147,7 +147,7 @@ def _draw_table(clip: SessionClip, measured: dict[str, dict[str, float]], groups
     rows = [_row(name, measured, groups) for name in found]
     if box := opened("Table and definitions", "voice-table", expanded=not groups):
         with box:
-            st.dataframe(rows, hide_index=True, alt="The measures of the voice")
+            st.dataframe(rows, hide_index=True, placeholder="", alt="The measures of the voice")
             name = file_name(clip.name, "csv", "voice")
             offer_download("Download CSV", rows_as_csv(rows), name, "text/csv", key="voice-csv")
 
