@@ -128,7 +128,7 @@ def all_predictions(page, url: str, folder: Path) -> float:
     """Seconds from the upload of a clip to the predictions of all small models, when these are in memory."""
     names = [name for name in available_models() if _weights_bytes(name) < SMALL_BYTES]
     for sample in ("even", "low_slow"):  # the first clip loads the models
-        page.goto(f"{url}/clip?view=models&from=Upload&" + "&".join(f"models={name}" for name in names))
+        page.goto(f"{url}/clip?view=models&from=Upload&" + "&".join(f"compared-models={name}" for name in names))
         path = folder / f"{sample}.wav"
         spoken = read_audio(SAMPLES / f"{sample}.ogg").waveform[: round(CLIP_S * SAMPLE_RATE)]
         soundfile.write(path, spoken, SAMPLE_RATE)

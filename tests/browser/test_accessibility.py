@@ -17,7 +17,7 @@ PAGES = (
     "clip?sample=1006_IOM&model=prosonet",
     "clip?sample=1006_IOM&model=prosonet&view=over_time",
     "clip?sample=1006_IOM&model=prosonet&view=why",
-    "clip?sample=1006_IOM&model=prosonet&view=models&models=prosonet",
+    "clip?sample=1006_IOM&model=prosonet&view=models&compared-models=prosonet",
     "clip?sample=1006_IOM&model=prosonet&view=map",
     "clip?sample=1006_IOM&model=prosonet&view=voice",
     "my_voice",

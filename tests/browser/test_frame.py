@@ -84,7 +84,7 @@ def test_two_hundred_files_survive_a_visit_to_another_page_but_no_reload(new_pag
     expect(page.get_by_text(f"{N_FILES} of {N_FILES} files are from before")).to_be_visible()
     assert len(saved(page, "Download CSV").path().read_text().splitlines()) == N_FILES + 1
     page.reload()
-    page.get_by_text("Choose files or a folder").wait_for()
+    page.get_by_text("or a folder of them").wait_for()
     expect(page.get_by_role("button", name="Download CSV")).to_have_count(0)
 
 

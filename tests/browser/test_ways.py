@@ -27,6 +27,19 @@ def test_the_views_agree_on_a_clip(new_page, app_url):
     assert by_model[answer["model"]]["version"] == answer["version"] != ""
 
 
+def test_the_models_compared_on_a_clip_are_not_run_on_many_files(new_page, app_url):
+    """Sixteen by default, which a thousand files would wait for."""
+    page = new_page(f"{app_url}/clip?sample=1006_IOM&model=prosonet&view=models")
+    page.locator(".st-key-aligned").wait_for()
+    for name in ("Map", "Answer"):
+        rerun(page, page.get_by_role("radio", name=name).click)
+    rerun(page, page.get_by_role("link", name="Many files").click)
+    page.locator("input[type=file]").first.set_input_files(SAMPLES / "even.ogg")
+    page.get_by_role("button", name="Download CSV").wait_for()
+    settle(page)
+    assert "models=" not in page.url
+
+
 def test_back_leads_from_view_to_view(new_page, app_url):
     page = new_page(f"{app_url}/clip?sample=1006_IOM&model=prosonet")
     for name in ("Over time", "Voice", "Map"):

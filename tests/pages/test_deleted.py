@@ -23,7 +23,7 @@ def opened(name: str, chosen: str | None = None) -> AppTest:
     page.run()
     for box in [box for box in page.selectbox if box.key == "model"] if chosen else ():
         box.set_value(chosen).run()
-    for box in [box for box in page.multiselect if box.key == "models"] if chosen else ():
+    for box in [box for box in page.multiselect if box.key.endswith("models")] if chosen else ():
         box.set_value([chosen, "small"]).run()
     assert not page.exception
     return page

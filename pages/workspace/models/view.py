@@ -32,6 +32,7 @@ from ser_core.models import WAV2VEC2_WEIGHTS_HINT, available_models, functional_
 from ser_core.plots import agreement_heatmap, aligned_probability_bars, emotion_label, features_png, format_time
 
 MOST_FUNCTIONALS = 12
+COMPARED = "compared-models"  # not the key of Many files: there one model is the default, here all of them are
 FEATURES_WIDTH = 480  # pixels: a window is a few seconds
 
 
@@ -43,7 +44,7 @@ def draw(clip: SessionClip) -> None:
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         words = st.empty()
         with st.popover("Choose models", icon=":material/tune:", key="choose-models"):
-            chosen = choose_models(names, n_first=len(names))
+            chosen = choose_models(names, n_first=len(names), key=COMPARED)
     prepared = analysis.prepare_clip(clip, clip_bar.settings())
     results, problems = analysis.model_results(prepared, chosen)
     for problem in problems:

@@ -85,7 +85,7 @@ def test_the_enrolled_voice_counts_here_too(monkeypatch):
 
 def test_one_model_is_compared_with_nobody(page):
     open_sample(page)
-    page.multiselect(key="models").set_value(["small"]).run()
+    page.multiselect(key="compared-models").set_value(["small"]).run()
     assert list(page.dataframe[0].value["model"]) == ["small"] and "Disagreement" not in texts(page)
 
 
