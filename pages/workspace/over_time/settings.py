@@ -1,6 +1,5 @@
 """Settings of the view "Over time": models, windows, smoothing, reference. None but the models runs one."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -56,13 +55,15 @@ def choose(clip: SessionClip) -> Choice:
 
 
 def _by_preference(duration_s: float) -> tuple[str, ...]:
-    """The models, the one to begin with first: that of the other views, unless it is slow or has few windows here."""
+    """The models, the one to begin with first: that of the other views, unless it is slow or shows less change here."""
     names, chosen = models_for_long_audio(), clip_bar.settings().model
+    if chosen not in names or duration_s > ACCURATE_UP_TO_S:
+        return names
     try:
-        shortest_s = MIN_WINDOWS * get_model(chosen).config.window_s if chosen in names else math.inf
+        fast_s, chosen_s = (get_model(name).config.window_s for name in (names[0], chosen))
     except CheckpointError:
         return names  # the menu of the models says why
-    if not shortest_s <= duration_s <= ACCURATE_UP_TO_S:
+    if duration_s < MIN_WINDOWS * chosen_s and fast_s < chosen_s:
         return names
     return (chosen, *(name for name in names if name != chosen))
 
