@@ -19,13 +19,11 @@ MOVED = {
 }  # address of a page of earlier versions -> where it is now: folder of pages/, and what the address names there
 
 
-def page(folder: str, title: str, icon: str, url_path: str | None = None, listed: bool = True) -> st.Page:
+def page(folder: str, title: str, icon: str, url_path: str | None = None) -> st.Page:
     """The page in a folder of pages/; its address is the name of the folder unless given."""
     path = f"pages/{folder}/page.py"
     icon = f":material/{icon}:"
-    visibility = "visible" if listed else "hidden"
-    address = url_path or folder
-    return st.Page(path, title=title, icon=icon, url_path=address, default=folder == "home", visibility=visibility)
+    return st.Page(path, title=title, icon=icon, url_path=url_path or folder, default=folder == "home")
 
 
 def moved(address: str, folder: str, named: dict[str, str]) -> st.Page:
@@ -43,8 +41,8 @@ def navigation() -> st.Page:
         page("home", "Home", "home"),
         page("workspace", "Clip", "graphic_eq", "clip"),
         page("many_files", "Many files", "table_rows"),
-        page("enrol", "My voice", "record_voice_over", "my_voice", listed=False),
         page("live", "Live", "mic"),
+        page("enrol", "My voice", "record_voice_over", "my_voice"),
         page("models", "Models", "bar_chart"),
         page("data", "Data", "library_music", "data_explorer"),
         page("learn", "Learn", "school"),

@@ -53,7 +53,7 @@ def draw_bar(clip: SessionClip) -> None:
         with st.popover("Another clip", icon=":material/mic:", key=f"another-{clip.id[:8]}"):
             choose_clip()
             st.caption(KEPT)
-        with st.popover("Settings", icon=":material/tune:", key="settings"):
+        with st.popover("Options", icon=":material/tune:", key="settings"):
             session().page(BarState).settings = analysis.choose_settings()
             lead_to_page("voice-from-bar")
         with switch:

@@ -104,7 +104,7 @@ def listed(page):
     """
     settle(page)
     links = page.get_by_test_id("stSidebarNavLink")
-    expect(links).to_have_count(8)
+    expect(links).to_have_count(9)
     assert "Home" in links.first.inner_text() and not page.get_by_role("dialog").count()
 
 
