@@ -6,11 +6,12 @@ python -m scripts.export_embeddings prosonet --folder my-recordings   with recor
 python -m scripts.export_embeddings runs/a/epochs/1 runs/a/epochs/8   of a run with --keep-epochs: before and after
 
 `raw-features` is the space before any learning: mean and standard deviation of each log-mel band. An interrupted export
-continues where it stopped.
+continues where it stopped. A file with recordings of the corpora that are not decoded here is not replaced.
 """
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from tqdm import tqdm
 
@@ -18,8 +19,16 @@ from scripts.common.errors import explains
 from scripts.common.flags import add_folder_flags, command_parser
 from scripts.common.folders import check_decoded, read_folders
 from ser_core import paths
-from ser_core.data import AudioStore, ProtocolError, Utterance
-from ser_core.interpret import RAW_FEATURES, Atlas, ProjectionConfig, add_maps, export_atlas
+from ser_core.data import CORPUS_NAMES, AudioStore, ProtocolError, Utterance
+from ser_core.interpret import (
+    RAW_FEATURES,
+    Atlas,
+    AtlasError,
+    ProjectionConfig,
+    add_maps,
+    export_atlas,
+    load_atlas,
+)
 from ser_core.models import CheckpointError
 
 MAPS = tuple(ProjectionConfig(kind, n_dims) for kind in ("umap", "tsne", "pca") for n_dims in (2, 3))
@@ -41,6 +50,25 @@ def export(name: str, own: Sequence[Utterance] = ()) -> Atlas:
                 print(f"{name}: {1000 * bar.format_dict['elapsed'] / n_new:.1f} s per 1,000 clips")
 
     return export_atlas(name, AudioStore(), show, [utterance.id for utterance in own])
+
+
+def check_loses_no_corpora(atlas: Atlas, path: Path) -> None:
+    """Checks that the file which the atlas replaces has no recording of the corpora that the atlas lacks.
+
+    Raises:
+        ValueError: it has some: they are not decoded here.
+    """
+    try:
+        before = load_atlas(atlas.model)
+    except AtlasError:  # none, or a damaged one
+        return
+    lost = {i for i in before.ids.tolist() if i.partition("/")[0] in CORPUS_NAMES} - {*atlas.ids.tolist()}
+    if lost:
+        raise ValueError(
+            f"{path} has {len(lost)} recordings of the corpora that are not decoded here, and would lose them. Set "
+            "SER_CORPORA to the folder with them and run python -m scripts.prepare_corpora (with --folder again, if "
+            "given), or move the file away for embeddings without them."
+        )
 
 
 def with_maps(atlas: Atlas) -> Atlas:
@@ -79,6 +107,7 @@ def main(arguments: list[str] | None = None) -> int:
     for name in options.names:
         atlas = export(name, own)
         path = paths.EMBEDDINGS / f"{atlas.model}.npz"
+        check_loses_no_corpora(atlas, path)
         (atlas if options.no_maps else with_maps(atlas)).save(path)
         print(f"{path.parent.name}/{path.name}: {len(atlas.ids)} clips, {path.stat().st_size / 1e6:.1f} MB")
     return 0

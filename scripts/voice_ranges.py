@@ -68,7 +68,12 @@ def speakers_by_corpus(utterances: Sequence[Utterance]) -> dict[str, dict[str, i
 
 
 def measure(utterances: Sequence[Utterance], store: AudioStore) -> list[dict[str, float]]:
-    """measure_voice() of each clip."""
+    """measure_voice() of each clip.
+
+    Raises:
+        StoreError: a clip is not decoded, or its samples are damaged.
+    """
+    store.check(u.id for u in utterances)  # before the minutes that follow
     waveforms = (store.waveform(u.id) for u in tqdm(utterances, unit="clip", desc="voices"))
     return [measure_voice(waveform, speech_segments(waveform)) for waveform in waveforms]
 

@@ -139,7 +139,10 @@ def training_data(name: str) -> TrainingData:
     split = protocol_split(training["protocol"], training["fold"])
     data = read_training_data(training["protocol"], split, AudioStore())
     if len(data.train) != training["n_clips"]:
-        raise ValueError(f"{name} was trained on {training['n_clips']} clips, the protocol has {len(data.train)}.")
+        raise ValueError(
+            f"{name} was trained on {training['n_clips']} clips; of its protocol, {len(data.train)} training clips are "
+            "decoded here. If some are missing: set SER_CORPORA, and run python -m scripts.prepare_corpora"
+        )
     return data
 
 

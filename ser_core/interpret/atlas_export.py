@@ -89,9 +89,15 @@ def export_atlas(
     Raises:
         CheckpointError: the model cannot be loaded.
         ProtocolError: the model was trained on speakers of its test part.
+        ValueError: no recordings.
     """
     known = (row["utterance"] for row in read_protocol(ALL_CLIPS_PROTOCOL) if row["utterance"] in store)
     ids = sorted({*known, *further_ids})
+    if not ids:
+        raise ValueError(
+            f"No recording of the corpora is decoded in {audio_cache_folder()}. Set SER_CORPORA to their folder "
+            "and run: python -m scripts.prepare_corpora"
+        )
     version, key, encode, split = _encoder(name)
     path = audio_cache_folder() / f"windows-{atlas_name(name)}-{key}.npz"
     found = _embed_resumably(path, encode, ids, store, progress)

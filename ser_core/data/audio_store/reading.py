@@ -76,9 +76,11 @@ class AudioStore:
     def check(self, utterance_ids: Iterable[str]) -> None:
         """
         Raises:
-            StoreError: the samples of a recording are not those that were stored.
+            StoreError: a recording is not in the store, or its samples are not those that were stored.
         """
         for name in utterance_ids:
+            if name not in self:
+                raise StoreError(f"{name} is not decoded. Run: python -m scripts.prepare_corpora")
             self._checked(name)
 
     def _checked(self, utterance_id: str) -> np.ndarray:

@@ -5,7 +5,7 @@ import errno
 import numpy as np
 import pytest
 
-from scripts import export_embeddings as script
+from scripts import export_embeddings as script, prepare_corpora
 from ser_core.data.audio_store.reading import AudioStore
 from ser_core.data.protocols.files import read_protocol
 from ser_core.inference.forward import run_clips
@@ -13,6 +13,7 @@ from ser_core.interpret import atlas_export
 from ser_core.interpret.atlas import ATLAS_PARTS, available_atlases, load_atlas
 from ser_core.interpret.projection import ProjectionConfig
 from ser_core.models.checkpoint import Calibration, load_model, save_model
+from tests.make_corpus import voice, write_wav
 
 PCA = ProjectionConfig("pca")
 
@@ -77,3 +78,30 @@ def test_too_few_clips_for_the_maps_name_the_cure(ready, capsys, monkeypatch):
     err = capsys.readouterr().err
     assert "at least 3001" in err and "--no-maps" in err
     assert script.main(["raw-features", "--no-maps"]) == 0
+
+
+def own_only(folder, monkeypatch, tmp_path) -> None:
+    """A cache with one recording of one's own, and none of the corpora."""
+    monkeypatch.setenv("SER_CACHE", str(tmp_path / "own-cache"))
+    monkeypatch.setenv("SER_CORPORA", str(tmp_path / "nothing"))
+    write_wav(folder / "Eva" / "sad" / "a.wav", voice(150, 0))
+    assert prepare_corpora.main(["--folder", str(folder)]) == 0
+
+
+def test_recordings_of_the_corpora_are_not_lost_by_an_export_without_them(ready, tmp_path, monkeypatch, capsys):
+    assert script.main(["raw-features", "--no-maps"]) == 0
+    before = (ready / "raw-features.npz").read_bytes()
+    own_only(tmp_path / "mine", monkeypatch, tmp_path)
+    mine = ["raw-features", "--no-maps", "--folder", str(tmp_path / "mine")]
+    assert script.main(mine) == 2
+    assert "recordings of the corpora that are not decoded here" in capsys.readouterr().err
+    assert (ready / "raw-features.npz").read_bytes() == before
+    (ready / "raw-features.npz").unlink()
+    assert script.main(mine) == 0 and len(load_atlas("raw-features", "").ids) == 1
+    assert script.main(mine) == 0  # again: nothing of the corpora in it
+
+
+def test_an_export_of_nothing_names_the_command(ready, tmp_path, monkeypatch, capsys):
+    own_only(tmp_path / "mine", monkeypatch, tmp_path)
+    assert script.main(["raw-features", "--no-maps"]) == 2
+    assert "prepare_corpora" in capsys.readouterr().err

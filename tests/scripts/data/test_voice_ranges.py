@@ -9,6 +9,7 @@ import pytest
 from scripts import corpus_statistics, prepare_corpora, voice_ranges
 from ser_core.data import Utterance
 from ser_core.labels import EMOTIONS
+from tests.make_corpus import voice, write_wav
 
 
 def test_clips_are_of_unseen_speakers_and_no_speaker_outweighs(corpora, monkeypatch, tmp_path, capsys):
@@ -46,3 +47,11 @@ def test_a_place_that_cannot_be_written_is_refused_before_the_work(script, tmp_p
         with pytest.raises(SystemExit):
             script.main(["--json", str(place)])
         assert f"'{place}' cannot be written: name a file" in capsys.readouterr().err
+
+
+def test_recordings_that_are_not_decoded_name_the_command(corpora, monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(voice_ranges, "training_speakers", lambda protocol, fold: set())
+    prepare_corpora.main([])
+    write_wav(corpora / "AudioWAV" / "1003_DFA_ANG_XX.wav", voice(150, 0))
+    assert voice_ranges.main(["--json", str(tmp_path / "voice_ranges.json")]) == 2
+    assert "1003_DFA_ANG_XX is not decoded. Run: python -m scripts.prepare_corpora" in capsys.readouterr().err
