@@ -77,7 +77,7 @@ from ser_core.models import (
 )
 from ser_core.training import leaked_clips, training_history
 
-ERRORS = (AudioError, CheckpointError, CorpusError, ProtocolError, ResultError, SpeakerReferenceError)
+ERRORS = (AudioError, CheckpointError, CorpusError, OSError, ProtocolError, ResultError, SpeakerReferenceError)
 OwnReferences = dict[str, Reference]
 """Corpus or speaker -> reference, where there is one."""
 

@@ -258,11 +258,14 @@ def result_path(text: str) -> Path:
     """Where a result is written after minutes of work; missing folders are made.
 
     Raises:
-        argparse.ArgumentTypeError: a folder, or a path through a file.
+        argparse.ArgumentTypeError: a folder, a path through a file, or a folder that may not be written.
     """
     path = Path(text)
-    if path.is_dir() or not next(parent for parent in path.absolute().parents if parent.exists()).is_dir():
-        raise argparse.ArgumentTypeError(f"{text!r} cannot be written: name a file, such as result.json")
+    there = next(parent for parent in path.absolute().parents if parent.exists())
+    if path.is_dir() or not there.is_dir() or not os.access(there, os.W_OK):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} cannot be written: name a file, such as result.json, in a folder that you may write to"
+        )
     return path
 
 

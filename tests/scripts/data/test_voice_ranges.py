@@ -1,5 +1,6 @@
 """scripts.voice_ranges."""
 
+import errno
 import json
 from pathlib import Path
 from types import SimpleNamespace
@@ -47,6 +48,26 @@ def test_a_place_that_cannot_be_written_is_refused_before_the_work(script, tmp_p
         with pytest.raises(SystemExit):
             script.main(["--json", str(place)])
         assert f"'{place}' cannot be written: name a file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("script", [voice_ranges, corpus_statistics])
+def test_a_folder_that_may_not_be_written_is_refused_before_the_work(script, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("scripts.common.flags.os.access", lambda path, mode: False)  # root may write everywhere
+    with pytest.raises(SystemExit):
+        script.main(["--json", str(tmp_path / "result.json")])
+    assert "result.json' cannot be written: name a file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("script", [voice_ranges, corpus_statistics])
+def test_a_full_disk_is_said(script, corpora, tmp_path, capsys, monkeypatch):
+    def full(path, *content):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    prepare_corpora.main([])
+    monkeypatch.setattr(voice_ranges, "training_speakers", lambda protocol, fold: set())
+    monkeypatch.setattr("ser_core.paths.write_text", full)
+    assert script.main(["--json", str(tmp_path / "result.json")]) == 2
+    assert "No space left" in capsys.readouterr().err
 
 
 def test_recordings_that_are_not_decoded_name_the_command(corpora, monkeypatch, tmp_path, capsys):
