@@ -2,7 +2,7 @@
 
 python -m scripts.download_corpora ravdess crema_d tess [--to FOLDER] [--accept-licence]
 python -m scripts.download_corpora hindi turev ased           in other languages
-python -m scripts.download_corpora savee emovo                prints where to get these
+python -m scripts.download_corpora savee emovo                prints where to get these, if they are not there
 
 The folder is SER_CORPORA, or datasets/. What has been downloaded is kept: the same command resumes an interrupted
 download. Every file is checked against the checksum that its home states. Exit code 0: all is there;
@@ -17,6 +17,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from scripts.common.errors import explains
 from scripts.common.flags import command_parser
 from ser_core.data import (
     CORPUS_NAMES,
@@ -55,9 +56,25 @@ def get(name: str, root: Path) -> None:
         download_corpus(name, root, advance)
 
 
+def recordings_by_corpus(root: Path) -> Counter[str]:
+    """
+    Raises:
+        CorpusError: none of a known corpus.
+    """
+    return Counter(utterance.corpus for utterance in read_corpora(root).utterances)
+
+
+def is_there(name: str, root: Path) -> bool:
+    """Whether the folder has recordings of a corpus."""
+    try:
+        return recordings_by_corpus(root)[name] > 0
+    except CorpusError:
+        return False
+
+
 def print_what_is_there(root: Path) -> None:
     try:
-        counts = Counter(utterance.corpus for utterance in read_corpora(root).utterances)
+        counts = recordings_by_corpus(root)
     except CorpusError as error:
         print(error, file=sys.stderr)
         return
@@ -73,8 +90,11 @@ def get_or_explain(name: str, root: Path, accept_licence: bool) -> bool:
         DownloadError, OSError: as download_corpus.
     """
     if name in DOWNLOAD_INSTRUCTIONS:
-        print(DOWNLOAD_INSTRUCTIONS[name])
-        return False
+        if there := is_there(name, root):
+            print(f"{CORPUS_NAMES[name]} is there already.")
+        else:
+            print(DOWNLOAD_INSTRUCTIONS[name])
+        return there
     if not accepted(name, accept_licence):
         print(f"{name} was not downloaded: its licence was not accepted.", file=sys.stderr)
         return False
@@ -82,6 +102,7 @@ def get_or_explain(name: str, root: Path, accept_licence: bool) -> bool:
     return True
 
 
+@explains()
 def main(arguments: list[str] | None = None) -> int:
     parser = command_parser(__doc__)
     parser.add_argument("corpora", nargs="+", choices=CORPORA, metavar="CORPUS", help=", ".join(CORPORA))
@@ -95,6 +116,8 @@ def main(arguments: list[str] | None = None) -> int:
     except DownloadError as error:
         print(error, file=sys.stderr)
         missing = True
+    except BrokenPipeError:
+        raise
     except OSError as error:
         print(f"{options.to} cannot be written: {error.strerror}. Choose another folder with --to.", file=sys.stderr)
         return 2

@@ -11,7 +11,6 @@ exit code is 2 at the end. Exit code 0: all were read; 1: nobody reads the outpu
 
 import csv
 import json
-import os
 import sys
 import warnings
 from argparse import ArgumentParser, Namespace
@@ -21,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
+from scripts.common.errors import discard_output
 from scripts.common.flags import predict_parser
 from ser_core import paths
 from ser_core.audio import AudioError, read_audio, speech_segments
@@ -249,13 +249,6 @@ def run(options: Namespace) -> int:
             show(record)
     sys.stdout.flush()
     return 2 if failed else 0
-
-
-def discard_output() -> None:
-    """Standard output leads nowhere from now on: what could not be written fails again when the program ends."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
-    os.close(nowhere)
 
 
 def run_or_explain(options: Namespace) -> int:

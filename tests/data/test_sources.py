@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import os
 import re
+import sys
 from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
@@ -306,6 +308,22 @@ def test_all_at_once_without_questions(command, capsys):
 def test_corpora_without_a_download_print_instructions(command, capsys, name):
     assert command(name) == 2
     assert re.search(r"http.*\n.*layout", capsys.readouterr().out)
+
+
+def test_a_corpus_got_by_hand_is_found(command, capsys, tmp_path):
+    write_wav(tmp_path / "corpora" / "AudioData" / "DC" / "a01.wav", voice(150, 0))
+    assert command("savee") == 0
+    out = capsys.readouterr().out
+    assert "http" not in out and "SAVEE: 1 recordings" in out
+
+
+def test_a_reader_that_has_enough_ends_it_quietly(command, monkeypatch, capfd):
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as output, monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", output)
+        assert command("emovo") == 1
+    assert "cannot be written" not in capfd.readouterr().err
 
 
 def test_errors_are_printed_in_one_line(command, homes, capsys, monkeypatch, tmp_path):
