@@ -69,7 +69,8 @@ def predict_windows(
 
     Raises:
         AudioError, SpeakerReferenceError: as for predict.
-        ValueError: a window that is not finite, or a hop below a sample or longer than the window.
+        ValueError: a window that is not finite or longer than an encoder takes (Whisper: 30 s), or a hop below a
+            sample or longer than the window.
     """
     check_waveform(waveform)
     speech = speech_segments(waveform) if speech is None else speech

@@ -150,6 +150,12 @@ def test_config_that_the_encoder_cannot_serve_is_refused():
             Whisper(replace(CONFIG, **changes))
 
 
+def test_a_clip_longer_than_the_positions_of_the_encoder_names_the_limit():
+    model = Whisper(CONFIG).eval()
+    with pytest.raises(ValueError, match=r"31 s is too long: .* 30 s at most"):
+        model(torch.from_numpy(sound(31 * 16_000))[None])
+
+
 def test_hub_export_holds_the_encoder(start, encoders, tmp_path):
     save_whisper_encoder(str(start), 2, encoders / "tiny")
     shared = Whisper(replace(CONFIG, encoder="tiny")).eval()

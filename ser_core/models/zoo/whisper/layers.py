@@ -69,6 +69,15 @@ class WhisperEncoder(nn.Module):
         self.layers = nn.ModuleList(WhisperLayer(*sizes_of_layer) for _ in range(sizes["encoder_layers"]))
 
     def convolve(self, features: Tensor, n_steps: int) -> Tensor:
-        """(B, n_mels, n_frames) -> the first frames of 20 ms with their positions, shape = (B, n_steps, width)."""
+        """(B, n_mels, n_frames) -> the first frames of 20 ms with their positions, shape = (B, n_steps, width).
+
+        Raises:
+            ValueError: more frames than there are positions.
+        """
+        if n_steps > (most := self.embed_positions.num_embeddings):
+            raise ValueError(
+                f"A window of {n_steps / 50:g} s is too long: Whisper's encoder takes {most / 50:g} s at most. "
+                "Choose a shorter window_s."
+            )
         hidden = F.gelu(self.conv2(F.gelu(self.conv1(features)))).transpose(1, 2)
         return hidden[:, :n_steps] + self.embed_positions.weight[:n_steps]
