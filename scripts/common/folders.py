@@ -50,7 +50,7 @@ def read_folders(options: argparse.Namespace) -> list[Utterance]:
         listing = read_folder(path, words)
         print_left_out(path, listing)
         if listing.note:
-            print(f"{path.name}: {listing.note}", file=sys.stderr)
+            print(f"{folder_title(path)}: {listing.note}", file=sys.stderr)
         print_copies(path, listing.utterances)
         new = {utterance.path.resolve(): utterance for utterance in listing.utterances}
         if again := sorted(found.keys() & new.keys()):
@@ -76,13 +76,20 @@ def check_one_corpus(path: Path, corpora: Iterable[str], folders: dict[str, Path
             )
 
 
+def folder_title(path: Path) -> str:
+    """The name of a --folder in messages, also of the present one."""
+    return path.name or path.absolute().name
+
+
 def print_left_out(path: Path, listing: CorporaListing) -> None:
     """One line for each reason: how many recordings, and the first of them."""
     first: dict[str, str] = {}
     for where, reason in listing.excluded.items():
         first.setdefault(reason, where)
     for reason, n in Counter(listing.excluded.values()).most_common():
-        print(f"{path.name}: {n} left out, {reason}: {first[reason]}{'' if n == 1 else ', ...'}", file=sys.stderr)
+        print(
+            f"{folder_title(path)}: {n} left out, {reason}: {first[reason]}{'' if n == 1 else ', ...'}", file=sys.stderr
+        )
     if any(UNKNOWN_EMOTION in reason for reason in first):
         print(f"To use them, map their words: --map WORD=EMOTION ({', '.join(EMOTIONS)})", file=sys.stderr)
 
@@ -104,7 +111,7 @@ def print_copies(path: Path, utterances: Iterable[Utterance]) -> None:
     ):
         if pairs:
             names = [own_name(utterance) for utterance in pairs[0]]
-            print(f"{path.name}: {len(pairs)} recordings are {what}: {' = '.join(names)}", file=sys.stderr)
+            print(f"{folder_title(path)}: {len(pairs)} recordings are {what}: {' = '.join(names)}", file=sys.stderr)
 
 
 def own_name(utterance: Utterance) -> str:

@@ -267,6 +267,12 @@ def test_the_command_tells_what_is_wrong(checkpoints, tmp_path, capsys):
     assert "cannot be written" in capsys.readouterr().err
 
 
+def test_a_refused_export_leaves_no_folder(checkpoints, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(MODEL_FAMILIES["resonet"][0], "exportable", False)
+    assert script.main(["small", "--format", "onnx", "--out", str(tmp_path / "out")]) == 2
+    assert "no network over spectrograms" in capsys.readouterr().err and not (tmp_path / "out").exists()
+
+
 def test_the_command_compares_the_speed_of_both(checkpoints, tmp_path, capsys):
     assert script.main(["small", "--format", "onnx", "--out", str(tmp_path / "out")]) == 0
     told = capsys.readouterr().out.partition(" MB. ")[2].strip()

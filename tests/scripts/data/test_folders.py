@@ -355,6 +355,12 @@ def test_a_leak_is_found_by_the_content_of_the_recordings(office, checkpoints, c
     assert "LEAK: it was trained on 2 of these recordings (office)" in capsys.readouterr().out
 
 
+def test_messages_name_the_present_folder(office, checkpoints, capsys, monkeypatch):
+    monkeypatch.chdir(office)
+    assert evaluate.main(["small", "--folder", "."]) == 0
+    assert re.search(r"^office: \d+ left out, ", capsys.readouterr().err, re.M)
+
+
 def test_embeddings_of_recordings_of_ones_own(office, atlas_folder, monkeypatch, capsys):
     folder = with_folder(office, "joy=happy")
     monkeypatch.setattr(export_embeddings, "MAPS", (ProjectionConfig("pca"),))
