@@ -248,6 +248,8 @@ def _speech_windows(
 
 def _checked_emotions(model: SERModel, emotions: Sequence[str | None], n_clips: int) -> tuple[str, ...]:
     """The emotions of a reference, "" where one is unknown; () where all are."""
+    if isinstance(emotions, str):  # of one letter for each clip
+        raise SpeakerReferenceError(f"emotions is a list, with one for each clip: [{emotions!r:.40}] * {n_clips}.")
     known = (*EMOTIONS, EVERYDAY)
     if unknown := [emotion for emotion in emotions if emotion and emotion not in known]:
         raise SpeakerReferenceError(f"Unknown emotion {unknown[0]!r:.40}. There are: {', '.join(known)}.")
