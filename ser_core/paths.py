@@ -72,7 +72,8 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, content: object) -> None:
-    """Writes a JSON file with a value a line; arguments and errors as atomic_path."""
+    """Writes a JSON file with a value a line, in a folder that is made if missing; errors as atomic_path."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     write_text(path, json.dumps(content, indent=1) + "\n")
 
 

@@ -16,13 +16,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
 from itertools import cycle
-from pathlib import Path
 
 import numpy as np
 
 from scripts.bench.fuzz import SAMPLE, damaged_files
 from scripts.bench.server import resident_bytes, running_server
-from scripts.common.flags import command_parser
+from scripts.common.flags import command_parser, result_path
 from ser_core import paths
 from ser_core.metrics import round_floats
 from ser_core.models import FAST_MODEL
@@ -166,7 +165,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = command_parser(__doc__)
     parser.add_argument("--minutes", type=float, default=30.0)
     parser.add_argument("--clients", type=int, default=64)
-    parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    parser.add_argument("--json", type=result_path, help="also write the figures to this file")
     options = parser.parse_args(arguments)
     with running_server() as (address, process_id):
         figures, is_well = run(address.removeprefix("http://"), process_id, options.clients, options.minutes)

@@ -16,14 +16,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from urllib.request import Request, urlopen
 
 import numpy as np
 import soundfile
 
 from scripts.bench.server import PATIENCE_S, browser_with_microphone, resident_bytes, running_server
-from scripts.common.flags import command_parser
+from scripts.common.flags import command_parser, result_path
 from ser_core import paths
 from ser_core.audio import SAMPLE_RATE, load_audio
 from ser_core.inference import LIVE_HOP_S
@@ -131,7 +130,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--minutes", type=float, default=60.0, help="of sound")
     parser.add_argument("--browser", type=float, metavar="MINUTES", help="in a browser instead, in real time")
     parser.add_argument("--parts", type=int, default=6)
-    parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    parser.add_argument("--json", type=result_path, help="also write the figures to this file")
     options = parser.parse_args(arguments)
     rows, way = [], in_a_browser if options.browser else as_fast_as_possible
     with running_server() as server:

@@ -262,7 +262,8 @@ def result_path(text: str) -> Path:
     """
     path = Path(text)
     there = next(parent for parent in path.absolute().parents if parent.exists())
-    if path.is_dir() or not there.is_dir() or not os.access(there, os.W_OK):
+    writable = os.access(there, os.W_OK) or (path.exists() and os.access(path, os.W_OK))  # the latter: /dev/stdout
+    if path.is_dir() or not there.is_dir() or not writable:
         raise argparse.ArgumentTypeError(
             f"{text!r} cannot be written: name a file, such as result.json, in a folder that you may write to"
         )

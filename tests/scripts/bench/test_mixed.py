@@ -4,7 +4,10 @@ from itertools import cycle
 
 import pytest
 
-from scripts.bench import mixed
+from scripts.bench import load, mixed, page_times, soak
+from scripts.bench.benchmark import __main__ as benchmark
+from scripts.bench.kills import __main__ as kills
+from scripts.bench.scaling import __main__ as scaling
 
 
 @pytest.fixture
@@ -35,3 +38,10 @@ def test_a_client_without_an_answer_fails(answers, monkeypatch):
     counts = mixed.Counts()
     mixed.client(0, "127.0.0.1:1", mixed.time.monotonic() + 0.05, mixed.kinds(), counts)
     assert counts.outcomes["page"] == {"ConnectionRefusedError": 1}
+
+
+@pytest.mark.parametrize("script", [benchmark, kills, load, mixed, page_times, scaling, soak])
+def test_a_place_that_cannot_be_written_is_refused_before_the_work(script, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        script.main(["--json", str(tmp_path)])
+    assert f"'{tmp_path}' cannot be written: name a file" in capsys.readouterr().err

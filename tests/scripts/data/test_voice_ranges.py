@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from scripts import corpus_statistics, prepare_corpora, voice_ranges
+from scripts.common import flags
 from ser_core.data import Utterance
 from ser_core.labels import EMOTIONS
 from tests.make_corpus import voice, write_wav
@@ -76,3 +77,8 @@ def test_recordings_that_are_not_decoded_name_the_command(corpora, monkeypatch, 
     write_wav(corpora / "AudioWAV" / "1003_DFA_ANG_XX.wav", voice(150, 0))
     assert voice_ranges.main(["--json", str(tmp_path / "voice_ranges.json")]) == 2
     assert "1003_DFA_ANG_XX is not decoded. Run: python -m scripts.prepare_corpora" in capsys.readouterr().err
+
+
+def test_a_device_in_a_folder_that_may_not_be_written_is_a_place(monkeypatch):
+    monkeypatch.setattr(flags.os, "access", lambda path, mode: str(path) == "/dev/null")
+    assert flags.result_path("/dev/null") == Path("/dev/null")
