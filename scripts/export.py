@@ -23,7 +23,6 @@ from ser_core.models import (
     CheckpointError,
     ExportError,
     SERModel,
-    check_onnx_exportable,
     export_hub,
     export_onnx,
     load_model,
@@ -34,8 +33,6 @@ from ser_core.models import (
 
 def write_onnx(name: str, folder: Path) -> None:
     model = load_model(name, "cpu")
-    check_onnx_exportable(model)  # before the folder is made
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / ONNX_FILE
     difference = export_onnx(model, path)
     torch_ms, onnx_ms = latencies(model, path)

@@ -66,7 +66,6 @@ from .onnx import (
     ONNX_FILE as ONNX_FILE,
     ONNX_INPUTS as ONNX_INPUTS,
     ExportError as ExportError,
-    check_onnx_exportable as check_onnx_exportable,
     export_onnx as export_onnx,
     open_onnx as open_onnx,
     write_onnx_readme as write_onnx_readme,

@@ -125,7 +125,7 @@ def onnx_metadata(model: SERModel) -> dict:
 
 
 def export_onnx(model: SERModel, path: Path) -> float:
-    """Writes the file, and compares it with the model.
+    """Writes the file, in a folder that is made if missing, and compares it with the model.
 
     Inputs: waveform, float32, shape = (B, longest), and n_samples, int64, the true lengths, shape = (B,).
 
@@ -142,6 +142,7 @@ def export_onnx(model: SERModel, path: Path) -> float:
     """
     check_onnx_exportable(model)
     onnx, _ = import_onnx_packages()
+    path.parent.mkdir(parents=True, exist_ok=True)
     with paths.atomic_path(path) as temporary:
         try:
             _write_onnx(model, temporary)
