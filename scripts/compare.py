@@ -141,17 +141,17 @@ def splits_to_compare(wanted: str | None) -> list[str]:
 
 
 def compare(split: str, options: argparse.Namespace) -> None:
-    """Prints and writes the comparison of one test part.
+    """Writes and prints the comparison of one test part.
 
     Raises:
         ComparisonError, ProtocolError, ResultError: a result file that is damaged or does not fit the others.
     """
     results = [load_result(path) for path in list_results(split)]
     comparison = compare_results(results, published_table(split), left_out_uars())
-    show(comparison)
     path = options.json or paths.RESULTS / f"comparison-{split}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    paths.write_json(path, comparison.to_dict())
+    paths.write_json(path, comparison.to_dict())  # before the table, whose reader may have enough of it
+    show(comparison)
     if options.html:
         print(f"\n{write_page(comparison, results, options.html)}")
 
@@ -168,8 +168,10 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         for name in splits_to_compare(options.split):
             compare(name, options)
+    except BrokenPipeError:
+        raise
     except OSError as error:
-        what = error.filename or "The output"  # a pipe has no name
+        what = error.filename or "The output"
         print(f"{what} cannot be written: {error.strerror}. Name another file or folder.", file=sys.stderr)
         return 2
     return 0

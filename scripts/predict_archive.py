@@ -151,6 +151,8 @@ def main(arguments: list[str] | None = None) -> int:
     out = _own_table(options.out, options.part)
     try:
         n_rows, n_bad = run(options, out)
+    except BrokenPipeError:
+        raise
     except OSError as error:
         print(f"{out} cannot be written: {error.strerror}. Finished batches are kept.", file=sys.stderr)
         return 2

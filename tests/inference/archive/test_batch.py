@@ -1,6 +1,7 @@
 """Many files: the rows are those of `predict`, and no interruption changes them."""
 
 import csv
+import errno
 import json
 import os
 import re
@@ -465,6 +466,15 @@ def test_an_interruption_has_its_own_code(tmp_path, monkeypatch):
 
     monkeypatch.setattr(predict_archive, "run", interrupted)
     assert predict_archive.main([str(tmp_path)]) == 130
+
+
+def test_output_that_nobody_reads_is_no_fault_of_the_table(tmp_path, monkeypatch, capsys):
+    def unread(options, out):
+        raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+    monkeypatch.setattr(predict_archive, "run", unread)
+    monkeypatch.setattr("scripts.common.errors.discard_output", lambda: None)  # that of the tests
+    assert predict_archive.main([str(tmp_path)]) == 1 and not capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
