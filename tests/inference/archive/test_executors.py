@@ -31,12 +31,22 @@ def test_processes_do_the_work():
         assert executor.submit(eval, "'torch' in __import__('sys').modules").result()  # imported once for all of them
 
 
+THREADS_OF_THE_FORKED = """
+import os
+from pathlib import Path
+from ser_core.inference import process_executor
+with process_executor(2) as executor:
+    forked = executor.submit(os.getppid).result()
+    assert forked != os.getpid()
+    print(*(name.read_text().strip() for name in Path(f"/proc/{forked}/task").glob("*/comm")))
+"""
+
+
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="counts threads as Linux lists them")
 def test_workers_are_forked_from_a_process_without_other_threads():
     """A thread that holds a lock at that moment would leave it locked in the worker for ever."""
-    with process_executor(2) as executor:
-        forked_from = executor.submit(os.getppid).result()
-        assert forked_from != os.getpid() and len(list(Path(f"/proc/{forked_from}/task").iterdir())) == 1
+    done = subprocess.run([sys.executable, "-c", THREADS_OF_THE_FORKED], capture_output=True, text=True, check=True)
+    assert len(done.stdout.split()) == 1, done.stdout  # names of threads
 
 
 INTERRUPTED_AT_THE_START = """
