@@ -84,7 +84,7 @@ def analyse(job: BatchJob, out: Path, scheduler: str | None, n_workers: int) -> 
 def describe_references(job: BatchJob, references: dict[str, Reference]) -> str:
     """What the predictions are relative to."""
     if job.speakers != TOGETHER:
-        return f"Speakers with a reference: {len(references)}"
+        return f"Speakers with a reference: {len(references)}. Files of others: without, reference_clips is 0."
     if TOGETHER in references:
         return f"Relative to {references[TOGETHER].n_clips} of the files"
     return "Too few files hold speech to be a reference, at least three are needed: predictions are without"
