@@ -45,7 +45,8 @@ def show_introduction(model: str | None) -> None:
         "Voices differ: one person's calm sounds like another's sadness. Read ten sentences, and predictions are "
         f"relative to your voice. {describe_enrolment(model)}"
     )
-    st.caption("About two minutes. The clips stay in this session, on this machine.")
+    is_ready = clips.n_clips(model) >= MIN_REFERENCE_CLIPS
+    st.caption(f"{'' if is_ready else 'About two minutes. '}The clips stay in this session, on this machine.")
 
 
 def show_state(model: str) -> None:

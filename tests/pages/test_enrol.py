@@ -19,7 +19,7 @@ from pages.ui.voice.personal import voice_reference
 from pages.ui.voice.sentences import SENTENCES
 from pages.workspace.voice import second
 from ser_core.audio import load_audio
-from ser_core.inference import EnrolmentGain
+from ser_core.inference import MIN_REFERENCE_CLIPS, EnrolmentGain
 from tests.make_audio import long_file
 from tests.make_page import open_page, session_of, texts, wav
 from tests.plots.test_report import prediction
@@ -120,6 +120,12 @@ def test_labels_are_part_of_the_reference_and_change_it_without_a_new_one(page, 
     assert voice_reference(NAME) is labelled  # what was computed with it stays valid
     now.page(EnrolmentState).labels["clip 1"] = "happy"
     assert voice_reference(NAME).emotions == ("neutral", "happy", "sad") and clips.voice_key() != key
+
+
+def test_the_time_it_takes_is_told_until_the_voice_is_ready(page):
+    assert "About two minutes. The clips stay" in texts(page)
+    add_clips(page, *[""] * MIN_REFERENCE_CLIPS)
+    assert "About two minutes" not in texts(page) and "The clips stay in this session" in texts(page)
 
 
 def test_the_table_stays_the_same_when_the_first_clip_is_labelled(page):
