@@ -23,4 +23,4 @@ chosen = st.segmented_control(
 with result_place(chosen, "lesson")():  # not the lesson before, while this one is computed
     LESSONS[chosen]()
 if chosen in view.LESSONS:
-    progress.show(list(view.LESSONS), chosen)
+    progress.show(list(view.LESSONS), listening.TITLE, chosen)

@@ -1,4 +1,4 @@
-"""Which lessons were opened in this session, and the way to the next one."""
+"""Which lessons were opened in this session, and the way to the next one; after the last one to the test."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -20,15 +20,14 @@ class LearnState(PageState):
         return {"lessons opened": len(self.opened)}
 
 
-def show(lessons: Sequence[str], chosen: str) -> None:
-    """How many were opened, and a button to the next one that was not."""
+def show(lessons: Sequence[str], test: str, chosen: str) -> None:
+    """How many lessons were opened, and a button to the next one that was not, or else to the test."""
     opened = session().page(LearnState).opened
     opened.add(chosen)
-    place = lessons.index(chosen)
-    left = [lesson for lesson in (*lessons[place + 1 :], *lessons[:place]) if lesson not in opened]
+    later = lessons[lessons.index(chosen) + 1 :]
+    following = next((lesson for lesson in later if lesson not in opened), test)
     st.progress(len(opened) / len(lessons), f"{len(opened)} of {len(lessons)} lessons opened")
-    if left:
-        st.button(f"Next: {left[0]}", icon=":material/arrow_forward:", on_click=_open, args=(left[0],), key="next")
+    st.button(f"Next: {following}", icon=":material/arrow_forward:", on_click=_open, args=(following,), key="next")
 
 
 def _open(lesson: str) -> None:

@@ -9,6 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from pages.learn import corpora, sound, view, voice
+from pages.learn.listening.round import TITLE
 from pages.learn.progress import LearnState
 from pages.learn.view import LESSONS
 from pages.ui.session import UploadedSource
@@ -96,6 +97,15 @@ def test_progress_is_kept_and_leads_to_the_next_lesson(page):
     assert session_of(page).page(LearnState).opened == {titles[i] for i in (0, 1, 3)}
     assert page.button(key="next").label == f"Next: {titles[4]}"
     assert "3 of 7 lessons opened" in [bar.proto.text for bar in page.get("progress")]  # no number of this lesson
+
+
+def test_after_the_last_lesson_comes_the_listening_test(page):
+    assert lesson(page, [*LESSONS][-1]).button(key="next").label == f"Next: {TITLE}"
+    page.button(key="next").click().run()
+    assert not page.exception and page.button_group(key="lesson").value == TITLE
+    session_of(page).page(LearnState).opened.update(LESSONS)
+    assert lesson(page, next(iter(LESSONS))).button(key="next").label == f"Next: {TITLE}"  # also with all of them open
+    assert "7 of 7 lessons opened" in [bar.proto.text for bar in page.get("progress")]
 
 
 def test_bands_and_window_change_what_is_said(page):
