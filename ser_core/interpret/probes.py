@@ -32,6 +32,10 @@ class PerturbationProbe:
     about: str
     identity_value: float | None = None  # the value without effect, if any
 
+    @property
+    def unit(self) -> str:
+        return self.title.rpartition(", ")[2]
+
 
 PERTURBATION_PROBES = {
     "Noise": PerturbationProbe(

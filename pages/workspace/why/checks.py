@@ -117,7 +117,7 @@ def _choose_value(explained: ExplainedWindow, kind: str) -> float:
     value = st.select_slider(f"Value to listen to: {probe.title}", probe.values, first, key=f"value-{kind}")
     waveform = state.perturbed_waveform(explained, kind, value)
     drawn = remember(
-        lambda: track(f"{kind} {value:g}", waveform, explained.id), explained.id, "worse track", kind, value
+        lambda: track(f"{kind} {value:g} {probe.unit}", waveform, explained.id), explained.id, "worse track", kind, value
     )
     play = {"on_click": sound.play_other, "args": (drawn,)}
     st.button(f"Play {drawn.name}", icon=":material/play_arrow:", key="play-probe", **play)

@@ -230,6 +230,7 @@ def test_the_prediction_beside_a_worse_sound_is_that_at_its_value(opened, monkey
     opened.select_slider(key="value-Noise").set_value(probe.values[2]).run()
     first, second = (emotion_label(name) for name in EMOTIONS[2:4])
     assert f"small at this value: {first} 50%, {second} 30%, " in texts(opened)
+    assert opened.button(key="play-probe").label == "Play Noise 25 dB"
     assert f"At 1 of {len(probe.values)} values the prediction remains" in texts(opened)
 
 
