@@ -86,7 +86,11 @@ def show_comparison(clip: SessionClip, prepared: PreparedClip, spoken: Sequence[
 def _show_how_to_install(names: Sequence[str]) -> None:
     if "wav2vec2" not in names:
         with st.expander("wav2vec2 is not installed"):
-            st.text(WAV2VEC2_WEIGHTS_HINT)
+            for line in WAV2VEC2_WEIGHTS_HINT.splitlines():
+                if line.startswith("  "):
+                    st.code(line.strip(), language="bash", wrap_lines=True)
+                else:
+                    st.text(line)
 
 
 def _show_members(members: Sequence[Prediction]) -> None:

@@ -53,6 +53,7 @@ def test_every_model_and_all_of_them_together(page):
     assert "of 2 models" in texts(page) and "Disagreement" in texts(page)
     assert "mel bands" in texts(page)
     assert "0:00" in texts(page) and all(table["version"].str.len() == 8)
+    assert [code.value.split()[0] for code in page.get("code")] == ["python", "hf", "python"]  # to copy one by one
 
 
 def test_only_calibrated_models_of_one_protocol_are_averaged(monkeypatch):
