@@ -9,8 +9,8 @@ with st.spinner("Starting"):
 
 found = statistics()
 view.show_corpora(found)
-view.show_voices()
 if found:
     view.show_counts(found)
     view.show_measure(found)
 view.show_protocols()
+view.show_voices()  # last, as a phone shows eight clips one below the other

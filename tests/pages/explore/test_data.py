@@ -106,6 +106,7 @@ def test_with_recordings_every_emotion_of_a_voice_is_shown(open_page, monkeypatc
     assert not page.exception and "other numbers of clips: RAVDESS speech 0" in texts(page)
     shown = [e for e in EMOTIONS if f"{view.emotion_label(e)}**" in texts(page)]
     assert shown == [e for e in EMOTIONS if e not in ("calm", "surprise")]
+    assert page.subheader[-1].value == "One speaker, every emotion"  # on a phone they are a long way to scroll
 
 
 def test_a_recording_that_is_taken_away_is_said_among_the_others(open_page, monkeypatch, tmp_path):
