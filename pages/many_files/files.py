@@ -23,8 +23,8 @@ from ser_core.plots import ReportRow, batch_report, emotion_label, probability_b
 
 ROW_HEIGHT, SCROLL_BAR, N_ROWS = 33, 8, 16  # pixels; rows in sight
 CONFIDENCE_SUFFIX = ", confidence"  # of the column with the confidence of a model
-WIDTHS = {"file": 135, "label": 85, "recording of": 120}  # pixels: with the next two they fit beside the player
-PREDICTION_WIDTH, CONFIDENCE_WIDTH = 155, 90
+WIDTHS = {"file": 155, "label": 85, "recording of": 115}  # pixels: with the next two they fit beside the player
+PREDICTION_WIDTH, CONFIDENCE_WIDTH = 145, 85
 TITLES = {"seconds": "duration (s)", "speech s": "speech (s)"}  # of columns, where there is room for them
 TABLE_SHARE, TABLE_SHARE_ALONE = 1.5, 3.2  # of the width, to 1 for the player; alone while no file is chosen
 
