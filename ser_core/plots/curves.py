@@ -1,5 +1,6 @@
 """Curves of evaluations: ROC, precision and recall, risk and coverage, reliability, cost, learning curves."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ from plotly import graph_objects as go
 from ser_core.labels import EMOTION_STYLES
 from ser_core.metrics import pareto_front
 from ser_core.plots.model_style import model_style
-from ser_core.plots.style import GREY, LEGEND_BELOW, emotion_label
+from ser_core.plots.style import GREY, LEGEND_BELOW, SHARE_AXIS, emotion_label
 
 if TYPE_CHECKING:
     from ser_core.metrics import Curve, Reliability
@@ -102,7 +103,7 @@ def _with_unit_axes(figure: go.Figure, x_title: str, y_title: str) -> go.Figure:
     n_lines = -(-sum(trace.showlegend is not False for trace in figure.data) // 2)
     margin = {"l": 0, "r": 8, "t": 4, "b": 60 + 20 * n_lines}
     figure.update_layout(height=380 + 20 * n_lines, margin=margin, legend=LEGEND_BELOW, hovermode="closest")
-    figure.update_xaxes(range=[0, 1], title=x_title, tickformat=".0%", zeroline=False)
+    figure.update_xaxes(title=x_title, dtick=0.2, **SHARE_AXIS)
     figure.update_yaxes(range=[0, 1.02], title=y_title, tickformat=".0%", zeroline=False)
     return figure
 
@@ -127,8 +128,18 @@ def pareto_dots(models: Mapping[str, tuple[float, float, float]]) -> go.Figure:
     figure.update_layout(height=340 + 20 * n_lines, margin={"l": 0, "r": 8, "t": 4, "b": 50 + 20 * n_lines})
     figure.update_layout(legend=LEGEND_BELOW | {"itemsizing": "constant"})
     title = "latency of a 3 s clip on one thread, ms"
-    figure.update_xaxes(type="log", title=title, zeroline=False, tickvals=LATENCY_TICKS_MS)
+    ends = _latency_range([latency_ms for latency_ms, *_ in models.values()])
+    figure.update_xaxes(type="log", title=title, zeroline=False, tickvals=LATENCY_TICKS_MS, range=ends)
     return figure.update_yaxes(tickformat=".0%", title="UAR", zeroline=False)
+
+
+def _latency_range(latencies_ms: Sequence[float]) -> list[float]:
+    """From the tick below the fastest model to the one above the slowest, as powers of ten, with room for a marker."""
+    lowest, highest = min(latencies_ms), max(latencies_ms)
+    first = max((tick for tick in LATENCY_TICKS_MS if tick <= lowest), default=lowest)
+    last = min((tick for tick in LATENCY_TICKS_MS if tick >= highest), default=highest)
+    room = 0.04 * math.log10(last / first) or 0.04
+    return [math.log10(first) - room, math.log10(last) + room]
 
 
 def class_score_radar(values: Mapping[str, Mapping[str, float]]) -> go.Figure:

@@ -337,6 +337,14 @@ def test_pareto_optimal_models_are_joined():
 
 
 @pytest.mark.parametrize(
+    ("latencies_ms", "ends_ms"), [((23.4, 41.6), (20, 50)), ((20, 20), (20, 20)), ((0.5, 900), (0.5, 900))]
+)
+def test_the_axis_of_latency_goes_from_tick_to_tick(latencies_ms, ends_ms):
+    low, high = pareto_dots({str(i): (ms, 0.5, 1.0) for i, ms in enumerate(latencies_ms)}).layout.xaxis.range
+    assert 0.5 * ends_ms[0] < 10**low < ends_ms[0] and ends_ms[1] < 10**high < 2 * ends_ms[1]
+
+
+@pytest.mark.parametrize(
     ("draw", "area", "n_more"), [(roc_lines, "AUC 0.75", 1), (precision_recall_lines, "AP 0.75", 0)]
 )
 def test_curves_of_emotions_have_colour_symbol_and_area(draw, area, n_more):
