@@ -60,3 +60,12 @@ def label_index(labels: Sequence[str], emotion: str) -> int:
 def format_probability(value: float) -> str:
     """In whole percent; certainty, which no model has, is ">99%"."""
     return ">99%" if value >= 0.995 else f"{value:.0%}"
+
+
+def format_number(value: float, spec: str = "g") -> str:
+    """For a page, with the minus sign of the axes of charts; an export has that of the keyboard.
+
+    Args:
+        spec: format specification, for example "z.1f".
+    """
+    return f"{value:{spec}}".replace("-", "−")

@@ -23,7 +23,7 @@ from ser_core.interpret import (
     mfcc_reconstruction,
     stage_feature_maps,
 )
-from ser_core.labels import format_probability
+from ser_core.labels import format_number, format_probability
 from ser_core.models import SERModel
 from ser_core.plots import (
     circumplex_plot,
@@ -179,7 +179,8 @@ def dimensions() -> None:
         )
     with image:
         where = circumplex_position(probabilities) if probabilities else None
-        caption = f" The prediction is at valence {where[0]:.2f}, arousal {where[1]:.2f}." if where else ""
+        valence, arousal = (format_number(value, "z.2f") for value in where or (0, 0))
+        caption = f" The prediction is at valence {valence}, arousal {arousal}." if where else ""
         alt = f"Eight emotions on a circle of valence and arousal.{caption}"
         chart(circumplex_plot(probabilities, where), key="circle", alt=alt)
 

@@ -12,7 +12,7 @@ from pages.ui.session import remember
 from ser_core.audio import SAMPLE_RATE, Prosody, encode_wav, measure_prosody
 from ser_core.inference import MIN_SPEECH_TO_PREDICT_S, Prediction, predict
 from ser_core.interpret import PERTURBATION_PROBES, perturb_waveform
-from ser_core.labels import format_probability
+from ser_core.labels import format_number, format_probability
 from ser_core.models import SERModel
 from ser_core.plots import prosody_curves, stacked_probability_bars
 
@@ -35,7 +35,9 @@ def show() -> None:
         name = st.segmented_control("Change", list(CHANGES), default="Pitch", required=True, key="voice-change")
         probe = PERTURBATION_PROBES[name]
         start = FIRST_PITCH if name == "Pitch" else probe.values[0]
-        value = st.select_slider(f"{name}, {CHANGES[name]}", sorted(probe.values), start, key=f"voice-{name}")
+        value = st.select_slider(
+            f"{name}, {CHANGES[name]}", sorted(probe.values), start, format_number, key=f"voice-{name}"
+        )
     changed = remember(lambda: perturb_waveform(probe, part.waveform, value), part.id, "changed", name, value)
     st.caption(probe.about)
     st.audio(encode_wav(changed), alt=f"The clip with {name} at {value}")
@@ -60,7 +62,7 @@ def _pitch(found: Prosody) -> str:
 
 
 def _level(found: Prosody) -> str:
-    return f"{found.level_dbfs.max():.0f} dBFS"
+    return f"{format_number(found.level_dbfs.max(), 'z.0f')} dBFS"
 
 
 def _show_predictions(model: SERModel, found: Sequence[Prediction]) -> None:

@@ -13,6 +13,7 @@ from ser_core.audio.loudness import integrated_loudness
 from ser_core.audio.noise_reduction import gate_spectrum
 from ser_core.audio.vad import speech_segments
 from ser_core.audio.windows import SpeechSegments, speech_duration_s
+from ser_core.labels import format_number
 
 PAUSE_GUARD_S = 0.1  # breath and room echo around speech are neither speech nor noise
 MIN_PAUSE_S = 0.1  # too little to estimate the noise from below that
@@ -167,10 +168,11 @@ def _advice(quality: Quality) -> Iterator[str]:
     elif quality.speech_s < SHORT_SPEECH_S:
         yield f"Only {quality.speech_s:.1f} s of speech: say a full sentence."
     if quality.level_dbfs < QUIET_DBFS:
-        yield f"Very quiet ({quality.level_dbfs:.0f} dBFS): move closer or raise the input level."
+        yield f"Very quiet ({format_number(quality.level_dbfs, '.0f')} dBFS): move closer or raise the input level."
     if quality.clipped_percent > CLIPPED_PERCENT:
         yield f"Clipped ({quality.clipped_percent:.1f}% of the samples): move away or lower the input level."
     if quality.snr_db is not None and quality.snr_db < LOW_SNR_DB:
-        yield f"Noisy (speech {quality.snr_db:.0f} dB above the background): move closer or find a quieter place."
+        snr_db = format_number(quality.snr_db, "z.0f")
+        yield f"Noisy (speech {snr_db} dB above the background): move closer or find a quieter place."
     if abs(quality.dc_offset) > HIGH_DC_OFFSET:
-        yield f"DC offset ({quality.dc_offset:+.2f} of full scale): try another microphone or input."
+        yield f"DC offset ({format_number(quality.dc_offset, '+.2f')} of full scale): try another microphone or input."

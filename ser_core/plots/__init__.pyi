@@ -109,6 +109,7 @@ from .voice import (
     NamedVoice as NamedVoice,
     format_measure as format_measure,
     format_normal as format_normal,
+    format_value as format_value,
     probability_differences as probability_differences,
     two_clips as two_clips,
     voice_strips as voice_strips,

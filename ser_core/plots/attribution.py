@@ -14,7 +14,7 @@ from plotly.subplots import make_subplots
 
 from ser_core.audio import FrontendConfig, hz_to_mel
 from ser_core.interpret import FaithfulnessCurves, PerturbationProbe, mel_band_centres_hz
-from ser_core.labels import EMOTION_STYLES
+from ser_core.labels import EMOTION_STYLES, format_number
 from ser_core.plots.clip.spectrogram import Spectrogram
 from ser_core.plots.clip.trajectory import MIN_PEAK_TO_SHOW
 from ser_core.plots.style import GREY, LEGEND_BELOW, emotion_label, format_frequency, png_source
@@ -199,7 +199,8 @@ def probe_lines(probe: PerturbationProbe, probabilities: np.ndarray, labels: Seq
         )
     if probe.identity_value is not None:
         figure.add_vline(probe.values.index(probe.identity_value), line={"dash": "dot", "width": 1, "color": GREY})
-    figure.update_xaxes(type="category", title=probe.title, zeroline=False)
+    ticks = {"tickvals": figure.data[0].x, "ticktext": [format_number(value) for value in probe.values]}
+    figure.update_xaxes(type="category", title=probe.title, zeroline=False, **ticks)
     return _probability_axis(figure, "probability")
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from plotly import graph_objects as go
 from plotly.colors import sample_colorscale
 
-from ser_core.labels import EMOTION_STYLES
+from ser_core.labels import EMOTION_STYLES, format_number
 from ser_core.plots.style import BLACK, GREY, ROW_HEIGHT, WHITE, emotion_label, text_colour_on, with_row_layout
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def significance_heatmap(comparison: "Comparison") -> go.Figure:
         difference = (pair.n_only_first - pair.n_only_second) / comparison.n_clips
         for row, column, value in ((pair.first, pair.second, difference), (pair.second, pair.first, -difference)):
             i, j = names.index(row), names.index(column)
-            cells[i][j], text[i][j] = value, f"{100 * value:+.0f}" if pair.significant else ""
+            cells[i][j], text[i][j] = value, format_number(100 * value, "+.0f") if pair.significant else ""
     largest = max((abs(value) for row in cells for value in row if value is not None), default=1.0) or 1.0
     return _with_pairwise_layout(
         _heatmap(cells, names, names, text, colorscale=DIVERGING_SCALE, zmin=-largest, zmax=largest), names

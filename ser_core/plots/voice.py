@@ -10,7 +10,7 @@ from plotly.subplots import make_subplots
 
 from ser_core.audio import SAMPLE_RATE, measure_prosody
 from ser_core.interpret import VOICE_MEASURES, VoiceGroup, VoiceRange
-from ser_core.labels import EMOTION_STYLES
+from ser_core.labels import EMOTION_STYLES, format_number
 from ser_core.plots.clip.spectrogram import spectrogram
 from ser_core.plots.style import GREY, ROWS_AXIS, emotion_label, png_source
 
@@ -77,7 +77,7 @@ def _band(row: int, name: str, voices: Sequence[NamedVoice]) -> list[dict]:
 
 def _texts(row: int, name: str, voices: Sequence[NamedVoice]) -> list[dict]:
     """Above the strip: the measure on the left, the numbers on the right."""
-    numbers = [format_number(name, voice.measured[name]) for voice in voices if name in voice.measured]
+    numbers = [format_value(name, voice.measured[name]) for voice in voices if name in voice.measured]
     values = f"{' · '.join(numbers)} {VOICE_MEASURES[name].unit}"
     normal = " · ".join(format_normal(name, found) for found in _ranges(name, voices))
     normal = f"normal {normal}" if normal else "no normal range"
@@ -118,19 +118,19 @@ def _position(found: VoiceRange, value: float) -> float:
     return (value - low) / max(high - low, 1e-9)
 
 
-def format_number(name: str, value: float) -> str:
+def format_value(name: str, value: float) -> str:
     """A value of a measure without its unit."""
-    return f"{value:.{VOICE_MEASURES[name].decimals}f}".replace("-", "−")
+    return format_number(value, f"z.{VOICE_MEASURES[name].decimals}f")
 
 
 def format_normal(name: str, found: VoiceRange) -> str:
     """The normal range of a measure without its unit."""
-    return " to ".join(format_number(name, edge) for edge in found.normal)
+    return " to ".join(format_value(name, edge) for edge in found.normal)
 
 
 def format_measure(name: str, value: float) -> str:
     """A value of a measure with its unit."""
-    return f"{format_number(name, value)} {VOICE_MEASURES[name].unit}"
+    return f"{format_value(name, value)} {VOICE_MEASURES[name].unit}"
 
 
 def two_clips(names: Sequence[str], waveforms: Sequence[np.ndarray], onsets_s: Sequence[float]) -> go.Figure:

@@ -345,7 +345,7 @@ def test_each_bad_value_has_its_sentence(subtests):
         (lambda w: noise(2.0, SAMPLE_RATE)[:, 0], r"^No speech was found"),
         (lambda w: w[SAMPLE_RATE + 8_000 :][:1_600], r"^The recording has 0\.1 s: say a full sentence\.$"),
         (lambda w: w[: SAMPLE_RATE + 9_000], r"^Only 0\.\d s of speech"),
-        (lambda w: 0.02 * w, r"^Very quiet \(-\d\d dBFS\): move closer or raise the input level\.$"),
+        (lambda w: 0.02 * w, r"^Very quiet \(−\d\d dBFS\): move closer or raise the input level\.$"),
         (lambda w: np.clip(10 * w, -1, 1), r"^Clipped \(\d+\.\d%"),
         (lambda w: add_noise(w, 3), r"^Noisy \(speech \d dB above the background\)"),
         (lambda w: w + np.float32(0.1), r"^DC offset \(\+0\.10"),

@@ -115,5 +115,6 @@ def test_a_probe_shows_every_emotion_and_the_identity_value():
     assert [line.name for line in figure.data] == [emotion_label(emotion) for emotion in EMOTIONS]
     assert figure.data[3].marker.symbol == EMOTION_STYLES["sad"].marker and figure.data[3].visible is True
     assert list(figure.data[3].x) == ["-40", "-30", "-20", "-10", "0", "6", "12", "18", "24"]
+    assert figure.layout.xaxis.ticktext[:2] == ("−40", "−30") and figure.layout.xaxis.tickvals == figure.data[3].x
     assert figure.layout.shapes[0].x0 == 4 and figure.layout.xaxis.title.text == probe.title
     assert not probe_lines(PERTURBATION_PROBES["Noise"], probabilities[:8], EMOTIONS).layout.shapes

@@ -233,7 +233,7 @@ def test_the_grid_leaves_cells_without_a_value_empty():
 def test_pairs_show_the_gain_where_it_is_significant(comparison):
     figure = significance_heatmap(comparison)
     heat, _ = figure.data
-    assert list(heat.hovertext) == [["", "", "+67"], ["", "", ""], ["-67", "", ""]]
+    assert list(heat.hovertext) == [["", "", "+67"], ["", "", ""], ["−67", "", ""]]
     assert heat.z[0][1] == pytest.approx(5 / 12)
     assert heat.zmin == -heat.zmax
     assert figure.layout.xaxis.ticktext == ("1", "2", "3") and figure.layout.yaxis.ticktext[1] == "middle 2 "

@@ -11,6 +11,7 @@ from pages.ui.session import SessionClip
 from pages.ui.text import UAR_HELP, describe_performance, plain
 from ser_core.audio import Quality
 from ser_core.inference import Segment
+from ser_core.labels import format_number
 from ser_core.plots import format_duration, format_time
 
 
@@ -30,13 +31,13 @@ def show_details(quality: Quality, result: ModelResult | None) -> None:
 
 
 def _numbers(quality: Quality) -> dict[str, str]:
-    loudness = "too short" if quality.level_lufs is None else f"{quality.level_lufs:.1f} LUFS"
+    loudness = "too short" if quality.level_lufs is None else f"{format_number(quality.level_lufs, 'z.1f')} LUFS"
     return {
         "Speech": f"{format_duration(quality.speech_s)} of {format_duration(quality.duration_s)}",
         "Loudness": loudness,
-        "Peak": f"{quality.peak_dbfs:.1f} dBFS",
+        "Peak": f"{format_number(quality.peak_dbfs, 'z.1f')} dBFS",
         "Clipped": f"{quality.clipped_percent:.1f}%",
-        "Signal to noise": "unknown" if quality.snr_db is None else f"{quality.snr_db:.0f} dB",
+        "Signal to noise": "unknown" if quality.snr_db is None else f"{format_number(quality.snr_db, 'z.0f')} dB",
         "DC offset": f"{abs(quality.dc_offset):.3f}",
     }
 

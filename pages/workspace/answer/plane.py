@@ -7,6 +7,7 @@ from pages.ui.analysis import ModelResult
 from pages.ui.chart import chart
 from pages.ui.results import evaluated_at, unseen_clips
 from ser_core.inference import Prediction, Trajectory, arousal_and_valence, speech_mask
+from ser_core.labels import format_number
 from ser_core.plots import arousal_valence_plane
 
 MOST_DOTS = 900
@@ -38,7 +39,8 @@ def change_over_time(trajectory: Trajectory) -> np.ndarray:
 
 
 def _words(prediction: Prediction) -> str:
-    return f"Arousal {prediction.arousal:+.2f}, valence {prediction.valence:+.2f}, each between -1 and 1"
+    arousal, valence = (format_number(value, "+.2f") for value in (prediction.arousal, prediction.valence))
+    return f"Arousal {arousal}, valence {valence}, each between −1 and 1"
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

@@ -26,8 +26,9 @@ from ser_core.interpret import (
     load_voice_ranges,
 )
 from ser_core.models import AdapterError, CheckpointError, check_egemaps_installed
-from ser_core.plots import NamedVoice, format_measure, format_normal, voice_strips
+from ser_core.plots import NamedVoice, format_measure, format_normal, format_value, voice_strips
 
+COLUMNS = {"measure": st.column_config.Column(width=170), "unit": st.column_config.Column(width=90)}  # pixels
 NO_RANGES = "No normal ranges here: `python -m scripts.voice_ranges` measures them, and needs the corpora."
 
 
@@ -144,21 +145,28 @@ def _draw_table(clip: SessionClip, measured: dict[str, dict[str, float]], groups
         groups: likewise; empty without ranges.
     """
     found = [name for name in VOICE_MEASURES if any(name in values for values in measured.values())]
-    rows = [_row(name, measured, groups) for name in found]
+    rows, shown = ([_row(name, measured, groups, on_page) for name in found] for on_page in (False, True))
     if box := opened("Table and definitions", "voice-table", expanded=not groups):
         with box:
-            st.dataframe(rows, hide_index=True, placeholder="", alt="The measures of the voice")
+            columns = {title: st.column_config.Column(alignment="right") for title in ("value", *measured)} | COLUMNS
+            alt = "The measures of the voice"
+            st.dataframe(shown, hide_index=True, placeholder="", column_config=columns, alt=alt)
             name = file_name(clip.name, "csv", "voice")
             offer_download("Download CSV", rows_as_csv(rows), name, "text/csv", key="voice-csv")
 
 
-def _row(name: str, measured: dict[str, dict[str, float]], groups: dict[str, VoiceGroup]) -> dict:
+def _row(name: str, measured: dict[str, dict[str, float]], groups: dict[str, VoiceGroup], on_page: bool) -> dict:
+    """A row of the CSV, or of the page: texts, each with the decimals of its measure and a minus sign."""
     measure = VOICE_MEASURES[name]
     row = {"measure": measure.title, "unit": measure.unit}
     for voice, values in measured.items():
-        value = values.get(name)
-        row["value" if len(measured) == 1 else voice] = None if value is None else round(value, measure.decimals)
+        value, column = values.get(name), "value" if len(measured) == 1 else voice
+        if value is None:
+            row[column] = None
+        else:
+            row[column] = format_value(name, value) if on_page else round(value, measure.decimals)
     for voice, group in groups.items():
         found, whose = group.ranges.get(name), "" if len(groups) == 1 else f" {voice}"
-        row[f"normal{whose}, {VOICE_GROUPS[group.sex]}"] = format_normal(name, found) if found else ""
+        normal = format_normal(name, found) if found else ""
+        row[f"normal{whose}, {VOICE_GROUPS[group.sex]}"] = normal if on_page else normal.replace("−", "-")
     return row | {"definition": measure.definition}

@@ -14,7 +14,7 @@ from pages.workspace import sound
 from pages.workspace.why import state
 from pages.workspace.why.state import ExplainedWindow
 from ser_core.interpret import CLEAR_GAIN, PERTURBATION_PROBES, AttributionTarget, Explanation, FaithfulnessCurves
-from ser_core.labels import format_probability
+from ser_core.labels import format_number, format_probability
 from ser_core.plots import emotion_label, faithfulness_lines, probe_lines
 
 SHOWS_THE_SOUND, PARTLY = 0.5, 0.25  # rank correlation with the maps of models that have learned nothing
@@ -114,10 +114,15 @@ def _choose_value(explained: ExplainedWindow, kind: str) -> float:
     """A value of the perturbation, and a button that plays the window with it."""
     probe = PERTURBATION_PROBES[kind]
     first = probe.values[0] if probe.identity_value is None else probe.identity_value
-    value = st.select_slider(f"Value to listen to: {probe.title}", probe.values, first, key=f"value-{kind}")
+    title = f"Value to listen to: {probe.title}"
+    value = st.select_slider(title, probe.values, first, format_number, key=f"value-{kind}")
     waveform = state.perturbed_waveform(explained, kind, value)
     drawn = remember(
-        lambda: track(f"{kind} {value:g} {probe.unit}", waveform, explained.id), explained.id, "worse track", kind, value
+        lambda: track(f"{kind} {format_number(value)} {probe.unit}", waveform, explained.id),
+        explained.id,
+        "worse track",
+        kind,
+        value,
     )
     play = {"on_click": sound.play_other, "args": (drawn,)}
     st.button(f"Play {drawn.name}", icon=":material/play_arrow:", key="play-probe", **play)

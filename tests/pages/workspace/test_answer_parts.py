@@ -98,8 +98,8 @@ def test_a_recording_in_numbers():
     numbers = details._numbers(Quality(65.0, (), 3.0, -23.04, -26.0, -1.0, 1.5, 0.0, -0.02, ()))
     assert numbers == {
         "Speech": "3.0 s of 1 min 5 s",
-        "Loudness": "-23.0 LUFS",
-        "Peak": "-1.0 dBFS",
+        "Loudness": "−23.0 LUFS",
+        "Peak": "−1.0 dBFS",
         "Clipped": "1.5%",
         "Signal to noise": "0 dB",
         "DC offset": "0.020",

@@ -17,13 +17,13 @@ from pages.workspace.voice import comparison
 from pages.workspace.voice.comparison import describe_difference
 from pages.workspace.voice.second import same_sentence
 from pages.workspace.voice.state import VoiceState
-from pages.workspace.voice.view import _place
+from pages.workspace.voice.view import _place, _row
 from ser_core import paths
 from ser_core.audio import Recording, speech_segments
 from ser_core.data import Utterance
 from ser_core.inference.model_cache import unload_models
 from ser_core.interpret import VOICE_MEASURES, load_voice_ranges, measure_voice
-from ser_core.plots import ReportClip, format_normal
+from ser_core.plots import ReportClip, format_normal, format_value
 from tests.make_page import open_view, session_of, texts, wav
 from tests.plots.test_report import prediction
 
@@ -57,7 +57,7 @@ def test_every_measure_stands_in_the_range_of_the_chosen_group(page):
     assert list(table["measure"]) == [measure.title for measure in VOICE_MEASURES.values()]
     waveform = session_of(page).clip.recording.waveform
     measured = measure_voice(waveform, speech_segments(waveform))
-    assert list(table["value"]) == [round(measured[name], m.decimals) for name, m in VOICE_MEASURES.items()]
+    assert list(table["value"]) == [format_value(name, measured[name]) for name in VOICE_MEASURES]
     everyone, men = load_voice_ranges().group("all"), load_voice_ranges().group("male")
     assert f"{everyone.n_clips:,} clips of {everyone.n_speakers} speakers" in texts(page)
     before = strips(page)
@@ -66,10 +66,17 @@ def test_every_measure_stands_in_the_range_of_the_chosen_group(page):
     assert strips(page) != before and list(session_of(page).page(SexState).chosen.values()) == ["male"]
 
 
+def test_the_page_has_a_minus_sign_and_the_export_a_number():
+    given = "level_dbfs", {"clip": {"level_dbfs": -33.2}}, {"clip": load_voice_ranges().group("all")}
+    shown, exported = (_row(*given, on_page) for on_page in (True, False))
+    assert (shown["value"], exported["value"]) == ("−33", -33)
+    assert "−" in shown["normal, all speakers"] and "".join(map(str, exported.values())).isascii()
+
+
 def test_a_second_clip_stands_beside_the_first_until_it_is_dropped(page):
     page.button(key="second-high_fast.ogg").click().run()
     table = page.dataframe[0].value.set_index("measure")
-    assert not page.exception and table["A"]["Pitch (F0)"] < 150 < table["B"]["Pitch (F0)"]
+    assert not page.exception and int(table["A"]["Pitch (F0)"]) < 150 < int(table["B"]["Pitch (F0)"])
     assert session_of(page).page(VoiceState).contents() == {"second clips": 1}
     first = session_of(page).clip.id
     page.button(key="play-B").click().run()
