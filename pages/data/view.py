@@ -209,7 +209,7 @@ def show_protocols() -> None:
     st.dataframe(
         _protocols(),
         hide_index=True,
-        column_config={"mind": st.column_config.TextColumn("note", width="medium")},
+        column_config={"mind": st.column_config.TextColumn("note", width="medium"), "test part": {"width": 300}},
         alt="Clips and speakers of each part, and the speakers in both",
     )
     st.caption(
