@@ -18,5 +18,5 @@ def show_emotion(prediction: Prediction) -> None:
     if prediction.abstain:
         hero("?", GREY, "Not sure", f"closest: {emotion_label(first)} {sure}, {emotion_label(second)} {then}")
     else:
-        rest = f" · then {second} {then}" if other >= LEAST_SHOWN else ""
+        rest = f" · then {second}\N{NO-BREAK SPACE}{then}" if other >= LEAST_SHOWN else ""
         emotion_hero(prediction.emotion, certainty(prediction.confidence) + rest)

@@ -18,7 +18,7 @@ def write_picture(found: dict[str, list[dict]], path: Path) -> None:
         browser = launch(playwright)
         page = browser.new_page(viewport={"width": figure.layout.width, "height": figure.layout.height})
         page.set_content(figure.to_html(include_plotlyjs=True, config={"displayModeBar": False}))
-        page.locator(PLOT).screenshot(path=path)
+        page.locator(PLOT).screenshot(path=path, type="png")  # whatever the name
         browser.close()
 
 

@@ -61,7 +61,7 @@ def test_the_strip_is_that_of_the_same_predictions(monkeypatch, changes, used):
 @pytest.mark.parametrize(
     ("top3", "words"),
     [
-        ((("angry", 0.6), ("sad", 0.3), ("fear", 0.1)), "likely, 60% · then sad 30%"),
+        ((("angry", 0.6), ("sad", 0.3), ("fear", 0.1)), "likely, 60% · then sad\N{NO-BREAK SPACE}30%"),
         ((("angry", 0.996), ("sad", 0.003), ("fear", 0.001)), "very likely, >99%"),
     ],
 )
