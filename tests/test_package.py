@@ -127,6 +127,11 @@ def test_every_public_name_is_there():
     assert re.fullmatch(r"\d+\.\d+\.\d+(\.dev\d+)?", ser_core.__version__)
 
 
+def test_another_system_is_told_what_to_do():
+    message = run_python("import sys; sys.platform = 'win32'\ntry: import ser_core\nexcept ImportError as e: print(e)")
+    assert "Linux and macOS" in message and "WSL 2" in message
+
+
 # --- wheel -----------------------------------------------------------------------------------------------------------
 
 

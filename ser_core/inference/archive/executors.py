@@ -5,13 +5,17 @@ import logging
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import CancelledError, Executor, ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
-from typing import Final
+from multiprocessing import forkserver
+from typing import Final, Literal
 
 FORKSERVER: Final = "forkserver"
+START_METHOD: Literal["forkserver", "spawn"] = FORKSERVER if sys.platform == "linux" else "spawn"
+"""Of workers. What torch loads on macOS bears no fork, not even of a process that has computed nothing."""
 WORKER_MODULE = "ser_core.inference.archive.batch_table"  # with torch: a second, once for all workers
 ARROW_THREAD = ("JE_ARROW_MALLOC_CONF", "background_thread:false")  # of its allocator; a fork would copy its locks
 LOCAL_CLUSTER = "local"
@@ -31,9 +35,7 @@ def n_cores() -> int:
 
 def start_processes() -> None:
     """Imports what workers need in a process that they are forked from, while the caller does something else."""
-    if FORKSERVER in multiprocessing.get_all_start_methods():
-        from multiprocessing import forkserver  # not on Windows
-
+    if START_METHOD == FORKSERVER:
         os.environ.setdefault(*ARROW_THREAD)  # before the process that is forked loads it
         forkserver.set_forkserver_preload([WORKER_MODULE])
         with _without_interrupts():
@@ -57,11 +59,12 @@ def _without_interrupts() -> Iterator[None]:
 def process_executor(n_workers: int) -> Iterator[Executor]:
     """Processes on this machine. Tasks not started when the block ends are cancelled."""
     start_processes()
-    # Not a fork of this process, which would copy the locks of torch's threads.
-    method = FORKSERVER if FORKSERVER in multiprocessing.get_all_start_methods() else "spawn"
-    if method == FORKSERVER:  # wait for its imports: workers of a pool that is interrupted before would miss its locks
+    context = multiprocessing.get_context(START_METHOD)  # no fork of this process, which would copy torch's locks
+    if START_METHOD == FORKSERVER:  # wait for its imports: workers of a pool interrupted before would miss its locks
         multiprocessing.get_context(FORKSERVER).Process(target=_init_worker, daemon=True).start()
-    pool = ProcessPoolExecutor(n_workers, multiprocessing.get_context(method), initializer=_init_worker)
+    pool = ProcessPoolExecutor(n_workers, context, initializer=_init_worker)
+    with _without_interrupts():  # which processes that are not forked inherit
+        pool.submit(os.getpid)  # starts them
     try:
         yield pool
     finally:

@@ -31,6 +31,12 @@ def test_processes_do_the_work():
         assert executor.submit(eval, "'torch' in __import__('sys').modules").result()  # imported once for all of them
 
 
+def test_without_forks_as_well(monkeypatch):
+    monkeypatch.setattr(workers, "START_METHOD", "spawn")
+    with process_executor(2) as executor:
+        assert list(executor.map(abs, [-1, -2, 3])) == [1, 2, 3]
+
+
 THREADS_OF_THE_FORKED = """
 import os
 from pathlib import Path
@@ -52,8 +58,10 @@ def test_workers_are_forked_from_a_process_without_other_threads():
 INTERRUPTED_AT_THE_START = """
 import os, signal, threading
 from ser_core.inference import process_executor, start_processes
+from ser_core.inference.archive import executors
+executors.START_METHOD = "METHOD"
 start_processes()
-threading.Timer(0.5, os.killpg, (0, signal.SIGINT)).start()
+threading.Timer(DELAY_S, os.killpg, (0, signal.SIGINT)).start()
 try:
     with process_executor(1) as executor:
         executor.submit(abs, -1).result()
@@ -62,9 +70,10 @@ except KeyboardInterrupt:
 """
 
 
-def test_an_interrupt_while_processes_start_is_for_the_parent():
+@pytest.mark.parametrize(("method", "delay_s"), [("forkserver", "0.5"), ("spawn", "0.1")])
+def test_an_interrupt_while_processes_start_is_for_the_parent(method, delay_s):
     done = subprocess.run(
-        [sys.executable, "-c", INTERRUPTED_AT_THE_START],
+        [sys.executable, "-c", INTERRUPTED_AT_THE_START.replace("METHOD", method).replace("DELAY_S", delay_s)],
         capture_output=True,
         text=True,
         start_new_session=True,
