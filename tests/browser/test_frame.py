@@ -64,6 +64,10 @@ def test_settings_live_in_the_address(new_page, app_url):
 def test_a_model_that_the_address_names_is_used_in_every_view(new_page, app_url):
     page = new_page(f"{app_url}/clip?model=simple-cnn&sample=low_slow")
     expect(page.locator(".model-row .model").first).to_have_text("simple-cnn")
+    shares = page.locator(".model-row .track").evaluate_all(
+        "bars => bars.map(b => b.clientWidth / b.parentNode.clientWidth)"
+    )
+    assert min(shares) > 0.2  # long enough to be compared
     rerun(page, page.get_by_role("radio", name="Over time").click)
     page.wait_for_url(re.compile("view=over_time"))
     page.locator(".st-key-settings button").click()
