@@ -70,8 +70,8 @@ def show_voices() -> None:
 
 
 def open_workspace() -> None:
-    """Leaves for the workspace as soon as there is a clip to be analysed."""
-    if session().source:
+    """Leaves for the workspace as soon as there is a clip to be analysed; not for one that could not be read there."""
+    if session().is_waiting:
         st.switch_page(WORKSPACE, query_params={})
 
 

@@ -13,7 +13,7 @@ with st.spinner("Starting"):
 if is_serving.is_set():
     st.caption("Predictions while you speak. Leaving this page ends the session; “Open in Clip” keeps its recording.")
     live_frame(f"{LIVE_PATH}/", take_live_recording, choose_voice())
-    if session().source and session().source.kind == "live":  # just handed over
+    if session().is_waiting and session().source.kind == "live":  # just handed over
         st.switch_page("pages/workspace/page.py", query_params={"view": "over_time"})
 else:
     st.info(

@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 
 from pages.ui.session import SessionClip, UploadedSource, session
-from ser_core.audio import SAMPLE_RATE, read_audio, speech_duration_s, speech_segments
+from ser_core.audio import SAMPLE_RATE, AudioError, read_audio, speech_duration_s, speech_segments
 from ser_core.inference import MAX_REFERENCE_CLIP_S, MIN_SPEECH_TO_PREDICT_S
 from ser_core.serving import recording_store
 
@@ -107,7 +107,11 @@ def current_clip() -> SessionClip | None:
     now = session()
     if now.source:
         with st.spinner("Reading the file"):
-            clip = decode(now.source)
+            try:
+                clip = decode(now.source)
+            except AudioError:
+                now.is_unreadable = True
+                raise
         now.clip, now.source = _numbered(clip), None  # both or none: a rerun may end this one where the spinner ends
         _keep(now.clip)
     return now.clip

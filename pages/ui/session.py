@@ -77,6 +77,7 @@ class Session:
     """Everything that one person's browser session holds; models and results are shared by all sessions instead."""
 
     source: UploadedSource | None = None  # chosen, not yet decoded
+    is_unreadable: bool = False  # the source: the page Clip says why
     clip: SessionClip | None = None
     full_clip: SessionClip | None = None  # before trimming
     memory: dict[tuple, Any] = field(default_factory=dict)  # computed from the clip
@@ -99,9 +100,15 @@ class Session:
         """The state of one page, created at the first call."""
         return self.pages.setdefault(kind, kind())
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether a recording was chosen that nothing has tried to read yet."""
+        return self.source is not None and not self.is_unreadable
+
     def clear_clip(self) -> None:
         """Drop the clip and what was computed from it."""
         self.source = self.clip = self.full_clip = None
+        self.is_unreadable = False
         self.memory, self.revealed, self.shown = {}, "", {}
 
     def clear_pages(self, *, following_clip_only: bool) -> None:

@@ -93,6 +93,15 @@ def test_an_upload_opens_in_the_workspace(page):
     assert not page.exception and session_of(page).clip.name == "mine.ogg"
 
 
+def test_a_file_that_cannot_be_read_locks_nobody_out(page):
+    page.run().file_uploader[0].upload("mine.wav", b"no sound").run()
+    assert page.error and session_of(page).source
+    page.switch_page("pages/home/page.py").run()
+    assert page.title[0].value == "Which emotion is in a voice?"
+    page.file_uploader[0].upload("better.ogg", SPEECH.read_bytes()).run()
+    assert not page.error and session_of(page).clip.name == "better.ogg"
+
+
 def test_the_voices_are_of_speakers_that_the_default_models_do_not_know():
     parts = [read_metrics(name) for name in (DEFAULT_MODEL, FAST_MODEL)]
     known = set().union(*(training_speakers(part["protocol"], part["fold"]) for part in parts))

@@ -106,3 +106,4 @@ def test_an_unknown_token_opens_nothing(trajectory, token):
 def test_a_recording_without_sound_gets_a_sentence(trajectory):
     page = trajectory(recording_store.put(wav(np.zeros(0))))
     assert len(page.error) == 1 and not page.dataframe
+    assert session_of(page).source.kind == "live" and not session_of(page).is_waiting  # the way back to Live is free
