@@ -92,11 +92,11 @@ def predictions_of(rows: Sequence[BatchRow], model: str) -> list[tuple[BatchRow,
 
 
 def confusion(rows: Sequence[BatchRow], model: str) -> np.ndarray:
-    """Counts of the labelled rows, shape = (n_emotions, n_emotions): row label, column prediction."""
+    """Counts of the labelled rows with speech, shape = (n_emotions, n_emotions): row label, column prediction."""
     pairs = [
         (EMOTIONS.index(row.label.emotion), EMOTIONS.index(prediction.emotion))
         for row, prediction in predictions_of(rows, model)
-        if row.label and row.label.emotion
+        if row.has_speech and row.label and row.label.emotion
     ]
     return confusion_matrix(*np.array(pairs, int).reshape(-1, 2).T, len(EMOTIONS))
 
