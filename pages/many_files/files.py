@@ -7,7 +7,7 @@ import streamlit as st
 
 from pages.many_files import state
 from pages.many_files.batch import Batch, BatchRow, predictions_of
-from pages.many_files.overview import show_overview
+from pages.many_files.overview import label_scores, show_overview
 from pages.ui.chart import chart
 from pages.ui.clip import open_in_workspace
 from pages.ui.emotion import show_expectation
@@ -53,10 +53,10 @@ def show(batch: Batch) -> None:
     st.caption(f"The most doubtful first. Analysed by {versions(used)}.{several}")
     rows = [table_row(row, batch) for row in ordered]
     with st.container(horizontal=True):
-        by = _provenance(batch.models)
-        _download("CSV", rows_as_csv([row | by for row in rows]), "text/csv")
+        lines = [line | _provenance(row, batch.models) for line, row in zip(rows, ordered, strict=True)]
+        _download("CSV", rows_as_csv(lines), "text/csv")
         _download("JSON", as_json(ordered, batch.models), "application/json")
-        _offer_report(ordered, batch.models[0])
+        _offer_report(batch, ordered)
 
 
 def _follow_visits() -> None:
@@ -71,22 +71,30 @@ def _table_key() -> str:
     return f"batch-table-{state.upload_state().n_walks}"
 
 
-def _provenance(models: Sequence[str]) -> dict[str, str]:
-    """Columns with the version of each model, and with what its predictions are relative to, if to anything."""
+def _provenance(row: BatchRow, models: Sequence[str]) -> dict[str, str]:
+    """Columns with the version of each model, and with what its prediction is relative to, if to anything."""
     columns = {f"{name}, version": get_model(name).version for name in models}
-    used = {name: reference for name in models if (reference := state.model_now(name).reference)}
-    return columns | {f"{name}, reference": f"{one.source}, {one.n_clips} clips" for name, one in used.items()}
+    relative = [name for name in models if state.model_now(name).reference]
+    return columns | {f"{name}, reference": _reference(row.item.predictions.get(name)) for name in relative}
 
 
-def _offer_report(rows: Sequence[BatchRow], model: str) -> None:
+def _reference(prediction: Prediction | None) -> str:
+    """A file of the reference is not compared with itself: its prediction has one clip less."""
+    used = bool(prediction and prediction.reference_clips)
+    return f"{prediction.reference_source}, {prediction.reference_clips} clips" if used else ""
+
+
+def _offer_report(batch: Batch, ordered: Sequence[BatchRow]) -> None:
     """One HTML file with the overview, the table and the sounds, made when the button is clicked."""
-    found = predictions_of(rows, model)
+    model = batch.models[0]
+    found = predictions_of(ordered, model)
     if not found:
         return
     content, metrics = [_report_row(row, p) for row, p in found], get_model(model).metrics
+    scores = label_scores(batch, model)
     offer_download(
         "Download report",
-        lambda: batch_report("Many files", content, metrics),
+        lambda: batch_report("Many files", content, metrics, scores),
         "many_files_report.html",
         "text/html",
         icon=":material/description:",
@@ -96,8 +104,8 @@ def _offer_report(rows: Sequence[BatchRow], model: str) -> None:
 
 
 def _report_row(row: BatchRow, prediction: Prediction) -> ReportRow:
-    file = state.files()[row.file_id]
-    return ReportRow(row.item.name, prediction, lambda: read_audio(io.BytesIO(file.getvalue())).waveform)
+    file, label = state.files()[row.file_id], (row.label and row.label.emotion) or ""
+    return ReportRow(row.item.name, prediction, lambda: read_audio(io.BytesIO(file.getvalue())).waveform, label)
 
 
 def _show_table(batch: Batch, ordered: Sequence[BatchRow]) -> None:

@@ -13,7 +13,7 @@ from pages.ui.text import UAR_HELP
 from ser_core.inference import Prediction
 from ser_core.labels import EMOTIONS
 from ser_core.metrics import accuracy, uar
-from ser_core.plots import emotion_count_bars, format_duration
+from ser_core.plots import LabelScores, emotion_count_bars, format_duration
 
 PART_NOTES = {
     UNSEEN: "corpus recordings the model was not trained on",
@@ -70,8 +70,19 @@ def _show_accuracy(batch: Batch) -> None:
     rows.sort(key=lambda row: PARTS.index(row["recordings"]))
     st.caption("Against the labels, unseen speakers first", help=UAR_HELP)
     show_rows(rows, "UAR and accuracy of each model by part", key="accuracy")
-    if any(row["recordings"] == TRAINING for row in rows):
-        st.caption(f"{TRAINING.capitalize()}: {PART_NOTES[TRAINING]}.")
+    if note := _training_note(rows):
+        st.caption(note)
+
+
+def label_scores(batch: Batch, model: str) -> LabelScores | None:
+    """One model against the labels, for a report; None without a labelled file that it has run on."""
+    rows = _accuracy_rows(batch, model)
+    return LabelScores(rows, confusion(batch.labelled, model), _training_note(rows)) if rows else None
+
+
+def _training_note(rows: Sequence[dict]) -> str:
+    has_training = any(row["recordings"] == TRAINING for row in rows)
+    return f"{TRAINING.capitalize()}: {PART_NOTES[TRAINING]}." if has_training else ""
 
 
 def _accuracy_rows(batch: Batch, model: str) -> list[dict]:

@@ -89,6 +89,7 @@ from .reports.cost import (
     cost_lines as cost_lines,
 )
 from .reports.html_report import (
+    LabelScores as LabelScores,
     ReportClip as ReportClip,
     ReportRow as ReportRow,
     batch_report as batch_report,

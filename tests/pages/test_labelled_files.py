@@ -26,6 +26,25 @@ def test_a_confusion_has_labels_in_rows_and_predictions_in_columns():
     assert counts.sum() == counts[EMOTIONS.index("angry"), EMOTIONS.index("sad")] == 1
 
 
+def test_a_file_without_speech_counts_neither_as_right_nor_as_wrong():
+    rows = [row("a.wav", label="sad", x="sad"), row("b.wav", speech_s=0.0, label="sad", x="angry")]
+    (found,) = overview._accuracy_rows(batch_of(rows, "x"), "x")
+    assert (found["files"], found["accuracy %"]) == (1, 100)
+
+
+def test_the_report_has_the_labels_and_the_scores_of_the_page(monkeypatch):
+    one = row("1001_DFA_ANG_XX.wav", x="angry")
+    batch = replace(batch_of([one], "x"), known={"x": (frozenset([one.utterance_id]), frozenset())})
+    scores = overview.label_scores(batch, "x")
+    assert scores.rows == overview._accuracy_rows(batch, "x") and scores.confusion.sum() == 1
+    assert (
+        scores.note.startswith("Training: ")
+        and overview.label_scores(batch_of([row("a.wav", x="sad")], "x"), "x") is None
+    )
+    monkeypatch.setattr(files.state, "files", lambda: {one.file_id: None})
+    assert files._report_row(one, one.item.predictions["x"]).label == "angry"
+
+
 def test_each_model_is_scored_by_the_parts_it_was_trained_on():
     rows = [row(f"100{i}_DFA_ANG_XX.wav", x="angry", y="angry" if i else "sad") for i in range(3)]
     rows.append(row("1004_DFA_SAD_XX.wav", x="sad", y="sad"))

@@ -156,7 +156,7 @@ def test_the_files_are_the_reference_of_each_other_where_that_is_switched_on(pag
     rows: list[dict] = []
     monkeypatch.setattr(files, "rows_as_csv", lambda found: rows.extend(found) or "")
     switch.set_value(True).run()
-    assert rows[-1]["other, reference"] == "collection, 3 clips"
+    assert rows[-1]["other, reference"] == "collection, 2 clips"  # all but the file itself
     model, waveforms = shared_model("other"), [load_audio(io.BytesIO(sound)) for sound in sounds]
     reference = collection_reference(model, waveforms)
     found = [
@@ -425,6 +425,16 @@ def test_the_report_has_every_file(monkeypatch):
     monkeypatch.setattr(files.state, "files", lambda: {"a.ogg": file})
     report_row = files._report_row(row("a.ogg"), row("a.ogg", x="sad").item.predictions["x"])
     assert "a.ogg" in batch_report("Many files", [report_row], {}) and len(report_row.load()) > 16_000
+
+
+def test_the_table_says_how_many_clips_each_prediction_is_relative_to(monkeypatch):
+    monkeypatch.setattr(files, "get_model", lambda name: SimpleNamespace(version="1"))
+    monkeypatch.setattr(files.state, "model_now", lambda name: SimpleNamespace(reference=SimpleNamespace(n_clips=10)))
+    one = row("a.wav", x="sad")
+    used = {"reference_source": "collection", "reference_clips": 9}  # all but the file itself
+    one.item.predictions["x"] = replace(one.item.predictions["x"], **used)
+    assert files._provenance(one, ["x", "y"])["x, reference"] == "collection, 9 clips"
+    assert files._provenance(one, ["x", "y"])["y, reference"] == ""
 
 
 def test_the_ensemble_abstains_with_the_majority():

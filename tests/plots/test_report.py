@@ -9,7 +9,7 @@ import pytest
 from ser_core.inference import Prediction, Trajectory
 from ser_core.interpret import load_voice_ranges
 from ser_core.labels import EMOTIONS
-from ser_core.plots import ReportClip, ReportRow, batch_report, clip_report
+from ser_core.plots import LabelScores, ReportClip, ReportRow, batch_report, clip_report
 from tests.make_corpus import voice
 
 NAME = "<script>alert(1)</script>.wav"
@@ -88,3 +88,25 @@ def test_a_report_of_a_batch_begins_with_the_doubtful_files(monkeypatch):
     monkeypatch.setattr("ser_core.plots.reports.html_report.MAX_SOUND_S", 3.0)
     short = ReportRow("short.wav", prediction(confidence=0.95, duration_s=0.5), load)  # there is room for it
     assert batch_report("title", [*rows, short], METRICS).count("data:audio/wav") == 2
+
+
+def test_a_report_of_a_batch_shows_what_the_page_shows_of_each_file():
+    doubt = ReportRow("doubt.wav", prediction(confidence=0.3, abstain=True, reason="Doubt."))
+    silent = ReportRow("silent.wav", prediction(confidence=0.2, speech_s=0.0, abstain=True, reason="No speech."))
+    page = batch_report("title", [silent, doubt], METRICS)
+    cells = re.findall(r"<td>(.*?)</td>", page)
+    assert cells[:5] == ["doubt.wav", "not sure (✚ angry)", "30%", "2.4 s", ""]
+    assert cells[5:10] == ["silent.wav", "no speech", "", "2.4 s", ""]
+    assert "scripts.predict FILE... --model small</pre>" in page  # files, not windows
+    assert "<th>label</th>" not in page and "Against the labels" not in page
+
+
+def test_a_report_of_labelled_files_has_their_labels_and_scores():
+    rows = [ReportRow("a.wav", prediction("sad"), label="sad"), ReportRow("b.wav", prediction("sad"))]
+    counts = np.zeros((len(EMOTIONS), len(EMOTIONS)), int)
+    counts[EMOTIONS.index("sad"), EMOTIONS.index("sad")] = 1
+    scores = LabelScores([{"recordings": "your own", "files": 1, "UAR %": 100.0}], counts, "About the parts.")
+    page = batch_report("title", rows, METRICS, scores)
+    assert "<td>your own</td><td>1</td><td>100.0</td>" in page and "About the parts." in page
+    assert page.count("plotly-graph-div") == 2 and page.count("Plotly.newPlot(") == 2
+    assert "<td>a.wav</td><td>▼ sad</td><td>▼ sad</td>" in page and "<td>b.wav</td><td></td><td>▼ sad</td>" in page

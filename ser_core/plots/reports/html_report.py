@@ -19,11 +19,12 @@ from ser_core.evaluation import (
     describe_expected_accuracy,
     measured_reference,
 )
-from ser_core.inference import Prediction, Trajectory, prediction_label
+from ser_core.inference import NO_SPEECH, Prediction, Trajectory, label_in_words, prediction_label
 from ser_core.interpret import VOICE_GROUPS, VOICE_MEASURES, VoiceGroup
-from ser_core.labels import EMOTION_STYLES, format_probability
+from ser_core.labels import EMOTION_STYLES, EMOTIONS, format_probability
 from ser_core.plots.clip.bars import probability_bars
 from ser_core.plots.clip.trajectory import trajectory_lines
+from ser_core.plots.heatmaps import confusion_heatmap
 from ser_core.plots.reports.comparison import FIGURE_LAYOUT, GRID
 from ser_core.plots.reports.figures import label_count_bars, sound_timeline
 from ser_core.plots.style import emotion_label, format_duration, label_colour
@@ -69,6 +70,16 @@ class ReportRow:
     name: str
     prediction: Prediction
     load: Callable[[], np.ndarray] | None = None  # gives the waveform, 16 kHz; None where it is not kept
+    label: str = ""  # emotion, where it is known
+
+
+@dataclass(frozen=True, eq=False)
+class LabelScores:
+    """The predictions of a batch against its labels."""
+
+    rows: Sequence[Mapping[str, object]]  # of a table, at least one; all have the same columns
+    confusion: np.ndarray  # counts, shape = (n_emotions, n_emotions): row label, column prediction
+    note: str = ""
 
 
 def clip_report(clip: ReportClip) -> str:
@@ -86,26 +97,28 @@ def clip_report(clip: ReportClip) -> str:
         parts.append(_section("Over time", figures.draw(trajectory_lines(clip.trajectory, clip.prediction.duration_s))))
     if clip.voice:
         parts.append(_section("Voice", _voice(clip, figures)))
-    parts += _model_sections(clip.prediction, clip.metrics, f"python -m scripts.predict {clip.file}")
+    parts += _model_sections(clip.prediction, clip.metrics, clip.file, " --windows")
     return _page(clip.name, parts)
 
 
-def batch_report(title: str, rows: Sequence[ReportRow], metrics: Mapping) -> str:
+def batch_report(title: str, rows: Sequence[ReportRow], metrics: Mapping, scores: LabelScores | None = None) -> str:
     """HTML of many files: how many of each emotion, then a table with the sound of each, the doubtful ones first.
+
+    Files without speech come last, as they have no prediction.
 
     Args:
         title: of the batch.
         rows: of one model, at least one.
         metrics: of the model, on unseen speakers.
+        scores: against the labels; None without labels.
     """
-    ordered = sorted(rows, key=lambda row: row.prediction.confidence)
-    labels = [prediction_label(row.prediction) for row in rows]
-    parts = [
-        _section("1 file" if len(rows) == 1 else f"{len(rows)} files", _Figures().draw(label_count_bars(labels))),
-        _section("Files, the least certain first", _table(ordered)),
-        *_model_sections(rows[0].prediction, metrics, "python -m scripts.predict FILE..."),
-    ]
-    return _page(title, parts)
+    ordered = sorted(rows, key=lambda row: (_is_silent(row.prediction), row.prediction.confidence))
+    labels, figures = [prediction_label(row.prediction) for row in rows], _Figures()
+    parts = [_section("1 file" if len(rows) == 1 else f"{len(rows)} files", figures.draw(label_count_bars(labels)))]
+    if scores:
+        parts.append(_section("Against the labels", _against_labels(scores, figures)))
+    parts.append(_section("Files, the least certain first", _table(ordered)))
+    return _page(title, [*parts, *_model_sections(rows[0].prediction, metrics, "FILE...")])
 
 
 class _Figures:
@@ -185,16 +198,36 @@ def _voice(clip: ReportClip, figures: _Figures) -> str:
     return f"{drawn}{_paragraph(about)}<details><summary>Definitions</summary>{table}</details>"
 
 
+def _against_labels(scores: LabelScores, figures: _Figures) -> str:
+    table = _html_table(list(scores.rows[0]), [list(map(str, row.values())) for row in scores.rows])
+    drawn = figures.draw(confusion_heatmap(scores.confusion, EMOTIONS, counts=True))
+    return f"{table}{_paragraph(scores.note)}{drawn}"
+
+
+def _is_silent(prediction: Prediction) -> bool:
+    return prediction_label(prediction) == NO_SPEECH
+
+
+def _prediction_cells(row: ReportRow) -> list[str]:
+    """Prediction, confidence and duration; no confidence without speech."""
+    found = row.prediction
+    named = label_in_words(prediction_label(found), emotion_label(found.emotion))
+    answer = [NO_SPEECH, ""] if _is_silent(found) else [named, format_probability(found.confidence)]
+    return [*answer, format_duration(found.duration_s)]
+
+
 def _table(rows: Sequence[ReportRow]) -> str:
     """A row for each file; the sound as long as there is room for it."""
     cells, left_s = [], MAX_SOUND_S
+    labelled = any(row.label for row in rows)
     for row in rows:
         fits = row.load is not None and row.prediction.duration_s <= left_s
         sound = _sound(row.load(), "file") if row.load and fits else ""
         left_s -= row.prediction.duration_s if fits else 0
-        numbers = [format_probability(row.prediction.confidence), format_duration(row.prediction.duration_s)]
-        cells.append([row.name, emotion_label(prediction_label(row.prediction)), *numbers, sound])
-    head = ["file", "prediction", "confidence", "duration", "sound" if any(row[-1] for row in cells) else ""]
+        label = [emotion_label(row.label) if row.label else ""] * labelled
+        cells.append([row.name, *label, *_prediction_cells(row), sound])
+    sounds = "sound" if any(row[-1] for row in cells) else ""
+    head = ["file", *["label"] * labelled, "prediction", "confidence", "duration", sounds]
     return _html_table(head, cells, raw=len(head) - 1)
 
 
@@ -208,16 +241,16 @@ def _html_table(head: Sequence[str], rows: Iterable[Sequence[str]], raw: int | N
     return f'<div class="scroll"><table><thead><tr>{titles}</tr></thead><tbody>{"".join(lines)}</tbody></table></div>'
 
 
-def _model_sections(prediction: Prediction, metrics: Mapping, command: str) -> list[str]:
-    """The model with its results, the limits, the command, and how to cite."""
+def _model_sections(prediction: Prediction, metrics: Mapping, files: str, options: str = "") -> list[str]:
+    """The model with its results, the limits, the command for these files with its options, and how to cite."""
     use = INTENDED_USE.replace("**", "").split("\n\n")
     named = f"{prediction.model}, version {prediction.version}" if prediction.version else prediction.model
     without = "These figures are of predictions without a reference." if prediction.reference_clips and metrics else ""
     sections = [_section("Model", _paragraph(named) + _results(metrics) + _paragraph(without))]
     sections.append(_section("Limits", "".join(map(_paragraph, use))))
     flag = REFERENCE_FLAGS.get(_without_mood(prediction.reference_source)[0], "")
-    full_command = f"{command} --model {prediction.model} --windows{flag}"
-    sections.append(_section("Reproduce", _preformatted(full_command)))
+    command = f"python -m scripts.predict {files} --model {prediction.model}{options}{flag}"
+    sections.append(_section("Reproduce", _preformatted(command)))
     if entry := citation_bibtex():
         sections.append(_section("Cite", _preformatted(entry)))
     return sections
