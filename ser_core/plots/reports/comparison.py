@@ -13,6 +13,7 @@ from ser_core.metrics import precision_recall_curves, risk_coverage, roc_curves
 from ser_core.plots.curves import class_score_radar, precision_recall_lines, risk_coverage_lines, roc_lines
 from ser_core.plots.evaluation import class_score_dots, ranking_plot
 from ser_core.plots.heatmaps import confusion_heatmap, score_heatmap, significance_heatmap
+from ser_core.plots.reports.figures import fit_to_report
 
 if TYPE_CHECKING:
     from ser_core.evaluation import Comparison, EvaluationResult, PredictionTable
@@ -30,8 +31,6 @@ body {{ font: 16px system-ui, sans-serif; max-width: 1000px; margin: 2rem auto; 
 {body}
 </body></html>
 """
-FIGURE_LAYOUT = {"paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)", "autosize": True}
-GRID = "rgba(138,143,152,0.35)"  # visible on white and on black
 
 
 def comparison_figures(comparison: "Comparison", results: Sequence["EvaluationResult"]) -> dict[str, go.Figure]:
@@ -91,9 +90,7 @@ def comparison_page(comparison: "Comparison", results: Sequence["EvaluationResul
     """HTML page with all figures and plotly.js. Arguments as for comparison_figures."""
     parts: list[str] = []
     for title, figure in comparison_figures(comparison, results).items():
-        figure.update_layout(**FIGURE_LAYOUT)
-        figure.update_xaxes(gridcolor=GRID)
-        figure.update_yaxes(gridcolor=GRID)
+        fit_to_report(figure)
         drawn = figure.to_html(full_html=False, include_plotlyjs=not parts, config={"displaylogo": False})
         parts.append(f"<h2>{html.escape(title)}</h2>\n{drawn}")
     title, about = (html.escape(text) for text in (f"Models on {comparison.split}", comparison.about))

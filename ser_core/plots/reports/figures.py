@@ -14,6 +14,14 @@ from ser_core.plots.clip.spectrogram import spectrogram, waveform_envelope
 from ser_core.plots.style import GREY, ROWS_AXIS, emotion_label, format_time, label_colour, png_source, time_ticks
 
 WAVEFORM_COLUMNS = 800
+GRID = "rgba(138,143,152,0.35)"  # visible on white and on black
+
+
+def fit_to_report(figure: go.Figure) -> None:
+    """Adapts a figure of the pages: any background, and room for the names along the axes."""
+    figure.update_layout(paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)", autosize=True)
+    figure.update_xaxes(gridcolor=GRID, automargin=True)
+    figure.update_yaxes(gridcolor=GRID, automargin=True)
 
 
 def sound_timeline(waveform: np.ndarray) -> go.Figure:

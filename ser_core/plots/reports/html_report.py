@@ -25,8 +25,7 @@ from ser_core.labels import EMOTION_STYLES, EMOTIONS, format_probability
 from ser_core.plots.clip.bars import probability_bars
 from ser_core.plots.clip.trajectory import trajectory_lines
 from ser_core.plots.heatmaps import confusion_heatmap
-from ser_core.plots.reports.comparison import FIGURE_LAYOUT, GRID
-from ser_core.plots.reports.figures import label_count_bars, sound_timeline
+from ser_core.plots.reports.figures import fit_to_report, label_count_bars, sound_timeline
 from ser_core.plots.style import emotion_label, format_duration, label_colour
 from ser_core.plots.voice import NamedVoice, format_measure, voice_strips
 
@@ -128,9 +127,7 @@ class _Figures:
         self.drawn = 0
 
     def draw(self, figure: go.Figure) -> str:
-        figure.update_layout(**FIGURE_LAYOUT)
-        figure.update_xaxes(gridcolor=GRID)
-        figure.update_yaxes(gridcolor=GRID, automargin=True)  # as on the pages: room for the names of the emotions
+        fit_to_report(figure)
         self.drawn += 1
         config = {"displaylogo": False, "responsive": True}
         return figure.to_html(full_html=False, include_plotlyjs=self.drawn == 1, config=config)
@@ -208,10 +205,15 @@ def _is_silent(prediction: Prediction) -> bool:
     return prediction_label(prediction) == NO_SPEECH
 
 
+def _emotion_cell(label: str) -> str:
+    """Symbol and name, which stay on one line of a narrow screen."""
+    return emotion_label(label).replace(" ", "\N{NO-BREAK SPACE}") if label else ""
+
+
 def _prediction_cells(row: ReportRow) -> list[str]:
     """Prediction, confidence and duration; no confidence without speech."""
     found = row.prediction
-    named = label_in_words(prediction_label(found), emotion_label(found.emotion))
+    named = label_in_words(prediction_label(found), _emotion_cell(found.emotion))
     answer = [NO_SPEECH, ""] if _is_silent(found) else [named, format_probability(found.confidence)]
     return [*answer, format_duration(found.duration_s)]
 
@@ -224,8 +226,7 @@ def _table(rows: Sequence[ReportRow]) -> str:
         fits = row.load is not None and row.prediction.duration_s <= left_s
         sound = _sound(row.load(), "file") if row.load and fits else ""
         left_s -= row.prediction.duration_s if fits else 0
-        label = [emotion_label(row.label) if row.label else ""] * labelled
-        cells.append([row.name, *label, *_prediction_cells(row), sound])
+        cells.append([row.name, *[_emotion_cell(row.label)] * labelled, *_prediction_cells(row), sound])
     sounds = "sound" if any(row[-1] for row in cells) else ""
     head = ["file", *["label"] * labelled, "prediction", "confidence", "duration", sounds]
     return _html_table(head, cells, raw=len(head) - 1)
