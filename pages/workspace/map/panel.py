@@ -1,6 +1,7 @@
 """The panel beside the map: the clip the walk has reached, with its spectrogram and sound, and its neighbours."""
 
 from collections import Counter
+from collections.abc import Callable
 from functools import partial
 
 import streamlit as st
@@ -60,7 +61,7 @@ def _show_own(own: EmbeddedClip, result: ModelResult | None) -> None:
         doubt = ", not sure" if prediction.abstain else ""
         st.markdown(f"{name}: {answer}{doubt} ({plain(prediction.model)}).")
         if how_familiar := describe_expectation(prediction, metrics={}):
-            st.caption(how_familiar)
+            st.caption(f"{plain(prediction.model)}: {how_familiar}")  # another model may disagree
     if about_voice := describe_voice([result.model] if result else []):
         st.caption(about_voice)
 
@@ -85,16 +86,20 @@ def _choose_shipped(found: Atlas) -> None:
 def _show_heading(found: Atlas, around: Neighbourhood, has_own: bool) -> None:
     emotions = Counter(found.column("emotion")[around.rows].tolist())
     corpora = Counter(found.column("corpus")[around.rows].tolist())
-    ((emotion, n_emotion),), ((corpus, n_corpus),) = emotions.most_common(1), corpora.most_common(1)
     of_whom = f"`{around.anchor}`" if around.anchor else "your clip"
-    st.markdown(
-        f"Of the {len(around.rows)} clips nearest to {of_whom}, {n_emotion} are labelled {coloured(emotion)} and "
-        f"{n_corpus} are from {corpus_name(corpus)}."
-    )
+    labelled, from_corpora = _most(emotions, "are labelled", coloured), _most(corpora, "are from", corpus_name)
+    st.markdown(f"Of the {len(around.rows)} clips nearest to {of_whom}, {labelled} and {from_corpora}.")
     if around.itself:
         st.caption("This very recording is on the map. It is not counted.")  # its name tells the label
     if around.anchor and has_own:
         st.button("Neighbours of your clip", on_click=neighbours.back_to_own, key="own-neighbours", type="tertiary")
+
+
+def _most(counts: Counter[str], verb: str, written: Callable[[str], str]) -> str:
+    """The most frequent one with its count; all of them where several are equally frequent."""
+    most = max(counts.values())
+    names = [written(name) for name, n in counts.items() if n == most]
+    return f"{most} {'each ' * (len(names) > 1)}{verb} {', '.join(names)}"
 
 
 def _show_buttons(found: Atlas, around: Neighbourhood) -> None:

@@ -463,6 +463,10 @@ def test_neighbours_are_counted_by_emotion_and_by_corpus(monkeypatch):
     panel._show_heading(found, neighbours.Neighbourhood("", rows, np.zeros(5)), has_own=True)
     words = f"Of the 5 clips nearest to your clip, 3 are labelled {coloured('sad')} and 4 are from CREMA-D."
     assert len(rows) == 5 and written == [words]
+    rows = np.concatenate([sad[0], fear])
+    panel._show_heading(found, neighbours.Neighbourhood("", rows, np.zeros(4)), has_own=True)
+    both = f"2 each are labelled {coloured('sad')}, {coloured('fear')} and 4 are from CREMA-D."
+    assert written[1].endswith(f"Of the 4 clips nearest to your clip, {both}")
 
 
 def test_a_row_of_the_neighbours_leads_to_that_neighbour(monkeypatch):
