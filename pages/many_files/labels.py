@@ -95,7 +95,8 @@ def _show_doubtful(batch: Batch, labelled: Sequence[BatchRow]) -> None:
     found = rank_doubtful_labels(probabilities, [row.label.emotion for row in rows], EMOTIONS)
     st.caption(
         f"Files that {judge} predicts confidently as another emotion than their label, the most doubtful first "
-        "(confident learning). Listen before you change a label: the model may be wrong."
+        "(confident learning). Confidently: with at least the mean probability that files labelled so get. Listen "
+        "before you change a label: the model may be wrong."
     )
     if not found:
         st.caption("None.")
