@@ -1,6 +1,7 @@
 """A classifier of one's own on the labelled files, with cross-validation by speaker."""
 
 import json
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -13,7 +14,7 @@ from pages.ui.clip_table import download_rows
 from pages.ui.export import offer_download
 from pages.ui.model_picker import get_model
 from pages.ui.text import plain
-from ser_core.evaluation import OwnHead, missing_for_head, train_head
+from ser_core.evaluation import MIN_CLIPS_PER_EMOTION, OwnHead, clips_for_head, missing_for_head, train_head
 from ser_core.inference import NOT_ANALYSED
 from ser_core.metrics import format_percent, uar
 from ser_core.plots import confusion_heatmap, emotion_label
@@ -31,15 +32,29 @@ def show(batch: Batch) -> None:
     if not labelled:
         st.info("Give labels first: the view “Labels” says how.")
         return
-    missing = missing_for_head([row.label.emotion for row in labelled])
-    if missing:
-        st.caption(plain(missing))
-    if st.button(f"Train on {len(labelled)} files", type="primary", key="train-head", disabled=bool(missing)):
-        _train(labelled)
+    _offer_training(labelled)
     now = state.upload_state()
     if now.head and set(now.head_files) <= {row.file_id for row in batch.rows}:
         _show_head(batch, now.head, [row for row in labelled if row.file_id in now.head_files])
         _show_applied(batch, now.head)
+
+
+def _offer_training(labelled: list[BatchRow]) -> None:
+    """On the emotions with enough files, where these are two; which are left out, or else what is missing."""
+    emotions = [row.label.emotion for row in labelled]
+    rows = [labelled[i] for i in clips_for_head(emotions)]
+    is_enough = len({row.label.emotion for row in rows}) > 1
+    if note := _left_out(emotions, rows) if is_enough else missing_for_head(emotions):
+        st.caption(plain(note))
+    n_files = len(rows if is_enough else labelled)
+    if st.button(f"Train on {n_files} files", type="primary", key="train-head", disabled=not is_enough):
+        _train(rows)
+
+
+def _left_out(emotions: Sequence[str], rows: Sequence[BatchRow]) -> str:
+    few = Counter(emotions) - Counter(row.label.emotion for row in rows)
+    counts = ", ".join(f"{emotion} ({n_files})" for emotion, n_files in few.items())
+    return f"Left out, with fewer than {MIN_CLIPS_PER_EMOTION} files: {counts}." if few else ""
 
 
 def _train(labelled: list[BatchRow]) -> None:

@@ -100,8 +100,10 @@ from .own_data.confounds import (
     measure_confounds as measure_confounds,
 )
 from .own_data.head import (
+    MIN_CLIPS_PER_EMOTION as MIN_CLIPS_PER_EMOTION,
     HeadError as HeadError,
     OwnHead as OwnHead,
+    clips_for_head as clips_for_head,
     missing_for_head as missing_for_head,
     train_head as train_head,
 )

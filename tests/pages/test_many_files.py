@@ -374,7 +374,10 @@ def test_a_classifier_is_offered_only_where_it_can_be_trained(page):
     choose(page, *((f"1001_DFA_{code}_XX.ogg", SPEECH) for code in ("ANG", "SAD")))
     page.segmented_control(key="batch-view").set_value("Your own classifier").run()
     assert page.button(key="train-head").disabled and "has 1 clip; each emotion needs 5" in texts(page)
-    choose(page, *((f"10{i:02}_DFA_{code}_XX.ogg", SPEECH) for i in range(1, 6) for code in ("ANG", "SAD")))
+    enough = [(f"10{i:02}_DFA_{code}_XX.ogg", SPEECH) for i in range(1, 6) for code in ("ANG", "SAD")]
+    choose(page, *enough, ("1001_DFA_FEA_XX.ogg", SPEECH))
+    assert plain("Left out, with fewer than 5 files: fear (1).") in texts(page)
+    assert page.button(key="train-head").label == "Train on 10 files"
     page.button(key="train-head").click().run()
     assert not page.exception and "head" not in texts(page).lower() and session_of(page).page(UploadState).head
     page.multiselect(key="models").set_value(["other", "small"]).run()  # the second one has not run yet

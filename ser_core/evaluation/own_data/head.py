@@ -81,6 +81,12 @@ def train_head(embeddings: np.ndarray, emotions: Sequence[str], speakers: Sequen
     return OwnHead(labels, *_fit(embeddings, y, len(labels)), held_out, confusion, scores, n_folds, by_speaker)
 
 
+def clips_for_head(emotions: Sequence[str]) -> list[int]:
+    """Indices of the clips to train on: those of the emotions that have MIN_CLIPS_PER_EMOTION of them."""
+    counts = Counter(emotions)
+    return [i for i, emotion in enumerate(emotions) if counts[emotion] >= MIN_CLIPS_PER_EMOTION]
+
+
 def missing_for_head(emotions: Sequence[str]) -> str:
     """Why these labels are too few to train on, and the cure; "" where they are enough."""
     counts = Counter(emotions)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ser_core.evaluation.own_data.confounds import measure_confounds
-from ser_core.evaluation.own_data.head import HeadError, missing_for_head, train_head
+from ser_core.evaluation.own_data.head import HeadError, clips_for_head, missing_for_head, train_head
 from ser_core.evaluation.own_data.labels import find_duplicates, rank_doubtful_labels
 
 
@@ -103,3 +103,7 @@ def test_a_head_needs_clips(emotions, message):
     with pytest.raises(HeadError, match=message):
         train_head(np.zeros((20, 4)), emotions, ["a"] * 20)
     assert not missing_for_head(["sad"] * 5 + ["fear"] * 5)
+
+
+def test_a_head_can_do_without_the_emotions_of_few_clips():
+    assert clips_for_head(["fear", *["sad"] * 5, "fear"]) == [1, 2, 3, 4, 5]
