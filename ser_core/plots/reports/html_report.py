@@ -197,7 +197,7 @@ def _voice(clip: ReportClip, figures: _Figures) -> str:
 
 def _against_labels(scores: LabelScores, figures: _Figures) -> str:
     table = _html_table(list(scores.rows[0]), [list(map(str, row.values())) for row in scores.rows])
-    drawn = figures.draw(confusion_heatmap(scores.confusion, EMOTIONS, counts=True))
+    drawn = figures.draw(confusion_heatmap(scores.confusion.tolist(), EMOTIONS, counts=True))
     return f"{table}{_paragraph(scores.note)}{drawn}"
 
 
