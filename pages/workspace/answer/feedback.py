@@ -7,6 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from pages.ui.analysis import ModelResult
+from pages.ui.clip import OWN_KINDS
 from pages.ui.export import offer_download, rows_as_csv
 from pages.ui.session import PageState, SessionClip, session
 from pages.ui.text import counted, plain
@@ -66,7 +67,8 @@ def _show_label(clip: SessionClip, label: str, prediction: Prediction) -> None:
         st.markdown(f"Your label: **{emotion_label(label)}**, {verdict}.", width="content")
         st.button("Change", key="relabel", on_click=_unlabel, args=(clip,), type="tertiary")
     if feedback_folder() is None:
-        st.caption(f"Kept in this session, for the enrolment of your voice. {FEEDBACK_FOLDER_HINT}")
+        purpose = ", for the enrolment of your voice" if clip.kind in OWN_KINDS else ""
+        st.caption(f"Kept in this session{purpose}. {FEEDBACK_FOLDER_HINT}")
 
 
 def _label(clip: SessionClip, result: ModelResult, emotion: str) -> None:

@@ -483,6 +483,7 @@ def test_one_label_serves_feedback_and_enrolment(page, monkeypatch, tmp_path):
     page.button(key="meant-sad").click().run()
     clip = session_of(page).clip
     assert not page.exception and any("SER_FEEDBACK" in caption.value for caption in page.caption)
+    assert "Kept in this session. " in texts(page)  # of a sample: no clip of the person's voice
     assert session_of(page).page(EnrolmentState).labels == {clip.id: "sad"}
     page.button(key="relabel").click().run()
     assert not session_of(page).page(EnrolmentState).labels
