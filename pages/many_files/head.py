@@ -81,7 +81,8 @@ def _show_head(batch: Batch, head: OwnHead, rows: list[BatchRow]) -> None:
         st.dataframe(
             lines, hide_index=True, key="head-scores", alt="UAR of your own classifier, the models, and chance"
         )
-        st.caption(f"Cross-validation: {how}. Brackets: 95% interval over speakers.")
+        interval = " Brackets: 95% interval over speakers." if head.scores.uar_ci else ""
+        st.caption(f"Cross-validation: {how}.{interval}")
         content = json.dumps(head.to_dict(state.space_model(), get_model(state.space_model()).version))
         offer_download("Download the classifier", content, "own_classifier.json", "application/json")
     with right:

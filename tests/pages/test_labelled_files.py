@@ -103,6 +103,18 @@ def test_a_classifier_is_shown_with_the_files_it_was_trained_on(trained, monkeyp
     assert len(shown) == 1
 
 
+def test_brackets_are_explained_only_where_there_are_some(trained, monkeypatch):
+    rows, now = trained
+    written: list[str] = []
+    monkeypatch.setattr(head.st, "caption", written.append)
+    for name in ("chart", "offer_download", "get_model"):
+        monkeypatch.setattr(head, name, lambda *_, **__: SimpleNamespace(version="1"))
+    monkeypatch.setattr(state, "space_model", lambda: "x")
+    head._show_head(batch_of(rows, "x"), now.head, rows)
+    lines = head._score_lines(batch_of(rows, "x"), now.head, rows)
+    assert ("[" in lines[0]["UAR %"]) == ("Brackets" in written[0])
+
+
 def test_a_classifier_is_compared_with_models_that_may_know_the_files_and_with_chance(trained):
     rows, now = trained
     rows = [replace(one, utterance_id=str(i)) for i, one in enumerate(rows)]
