@@ -73,7 +73,7 @@ def add(source: str, name: str, given: dict, download: bool) -> str:
     return f"{name}: {labels}\nIt was never measured, and is not calibrated. Written to {folder}."
 
 
-@explains(CheckpointError, OSError, ValueError)
+@explains(CheckpointError, ValueError)
 def main(arguments: list[str] | None = None) -> int:
     parser = command_parser(__doc__)
     parser.add_argument("source", metavar="FOLDER_OR_NAME")

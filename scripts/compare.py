@@ -156,7 +156,7 @@ def compare(split: str, options: argparse.Namespace) -> None:
         print(f"\n{write_page(comparison, results, options.html)}")
 
 
-@explains(ComparisonError, ProtocolError, ResultError)
+@explains(ComparisonError, ProtocolError, ResultError, cure="Name another file or folder.")
 def main(arguments: list[str] | None = None) -> int:
     parser = command_parser(__doc__)
     parser.add_argument("--split", help="name of a folder in assets/results")
@@ -165,15 +165,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.json and not options.split:
         parser.error("--json names one file: choose the comparison with --split")
-    try:
-        for name in splits_to_compare(options.split):
-            compare(name, options)
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        what = error.filename or "The output"
-        print(f"{what} cannot be written: {error.strerror}. Name another file or folder.", file=sys.stderr)
-        return 2
+    for name in splits_to_compare(options.split):
+        compare(name, options)
     return 0
 
 

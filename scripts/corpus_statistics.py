@@ -58,7 +58,7 @@ def measure_all() -> dict:
     return {"command": "python -m scripts.corpus_statistics"} | summarise_corpora(utterances, described)
 
 
-@explains(CorpusError, OSError, StoreError)  # OSError: also a full disk
+@explains(CorpusError, StoreError)
 def main(arguments: list[str] | None = None) -> int:
     parser = command_parser(__doc__)
     parser.add_argument("--json", type=result_path, default=RESULT, help="where the result goes")

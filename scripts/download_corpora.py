@@ -102,7 +102,7 @@ def get_or_explain(name: str, root: Path, accept_licence: bool) -> bool:
     return True
 
 
-@explains()
+@explains(cure="Choose another folder with --to.")
 def main(arguments: list[str] | None = None) -> int:
     parser = command_parser(__doc__)
     parser.add_argument("corpora", nargs="+", choices=CORPORA, metavar="CORPUS", help=", ".join(CORPORA))
@@ -116,11 +116,6 @@ def main(arguments: list[str] | None = None) -> int:
     except DownloadError as error:
         print(error, file=sys.stderr)
         missing = True
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        print(f"{options.to} cannot be written: {error.strerror}. Choose another folder with --to.", file=sys.stderr)
-        return 2
     except KeyboardInterrupt:
         print("\nInterrupted. The same command resumes where it stopped.", file=sys.stderr)
         return 130

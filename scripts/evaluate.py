@@ -77,7 +77,7 @@ from ser_core.models import (
 )
 from ser_core.training import leaked_clips, training_history
 
-ERRORS = (AudioError, CheckpointError, CorpusError, OSError, ProtocolError, ResultError, SpeakerReferenceError)
+ERRORS = (AudioError, CheckpointError, CorpusError, ProtocolError, ResultError, SpeakerReferenceError)
 OwnReferences = dict[str, Reference]
 """Corpus or speaker -> reference, where there is one."""
 
@@ -86,7 +86,7 @@ def new_task(checkpoint: str, name: str | None, options: argparse.Namespace) -> 
     """Task of evaluating one of the given checkpoints.
 
     Raises:
-        one of ERRORS: it cannot be evaluated, or its result cannot be recorded.
+        one of ERRORS, or OSError: it cannot be evaluated, or its result cannot be recorded.
     """
     task = evaluation_task(checkpoint, options.protocol, options.fold, name, options.leak)
     if options.write:
@@ -182,7 +182,7 @@ def run_folders(options: argparse.Namespace) -> bool:
     """Evaluates models on recordings of one's own; nothing is recorded or compared. False if a file cannot be read.
 
     Raises:
-        one of ERRORS.
+        one of ERRORS, or OSError.
     """
     if options.predictions and options.predictions.exists():
         raise ResultError(f"{options.predictions} already exists. Delete it, or name another file with --predictions.")
@@ -298,7 +298,7 @@ def run_protocols(options: argparse.Namespace) -> bool:
     """Evaluates models on test parts; False if a recorded figure was not reproduced.
 
     Raises:
-        one of ERRORS.
+        one of ERRORS, or OSError.
     """
     groups: dict[str, list[EvaluationTask]] = {}
     for task in new_tasks(options):

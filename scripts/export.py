@@ -62,16 +62,12 @@ def main(arguments: list[str] | None = None) -> int:
     if options.out.is_dir() and any(options.out.iterdir()):
         print(f"{options.out} is not empty. Name a new folder.", file=sys.stderr)
         return 2
-    try:
-        if options.format == "hub":
-            export_hub(options.name, options.out)
-            print(f"{options.out}: {', '.join(sorted(path.name for path in options.out.iterdir()))}")
-            print(f"To publish it: hf upload USER/NAME {shlex.quote(str(options.out))}")
-        else:
-            write_onnx(options.name, options.out)
-    except OSError as error:
-        print(f"{options.out} cannot be written: {error.strerror}.", file=sys.stderr)
-        return 2
+    if options.format == "hub":
+        export_hub(options.name, options.out)
+        print(f"{options.out}: {', '.join(sorted(path.name for path in options.out.iterdir()))}")
+        print(f"To publish it: hf upload USER/NAME {shlex.quote(str(options.out))}")
+    else:
+        write_onnx(options.name, options.out)
     return 0
 
 

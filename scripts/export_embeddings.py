@@ -95,7 +95,7 @@ def with_maps(atlas: Atlas) -> Atlas:
     return add_maps(atlas, MAPS, show)
 
 
-@explains(CheckpointError, OSError, ProtocolError, ValueError)  # OSError: also a full disk
+@explains(CheckpointError, ProtocolError, ValueError)
 def main(arguments: list[str] | None = None) -> int:
     parser = command_parser(__doc__)
     parser.add_argument("names", nargs="+", help=f"of checkpoints, their folders, or {RAW_FEATURES}")

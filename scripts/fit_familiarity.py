@@ -37,7 +37,7 @@ def fitted(name: str) -> NoveltyDetector:
     return fit_familiarity(model.novelty, project(model, own_statistics(model, data)), data.train)
 
 
-@explains(CheckpointError, ProtocolError, OSError, ValueError)
+@explains(CheckpointError, ProtocolError, ValueError)
 def main(arguments: list[str] | None = None) -> int:
     parser = command_parser(__doc__)
     parser.add_argument("models", nargs="+", help="names or folders of checkpoints of the family whisper")

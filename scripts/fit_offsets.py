@@ -32,7 +32,7 @@ def fitted(name: str) -> np.ndarray:
     return fit_emotion_offsets(project(model, own_statistics(model, data)), data.train, model.config.labels)
 
 
-@explains(CheckpointError, ProtocolError, OSError, ValueError)
+@explains(CheckpointError, ProtocolError, ValueError)
 def main(arguments: list[str] | None = None) -> int:
     parser = command_parser(__doc__)
     parser.add_argument("models", nargs="+", help="names or folders of checkpoints of the family whisper")

@@ -192,7 +192,7 @@ def fuse(every: int, scores_alone: bool) -> None:
         save_folds(unseen)
 
 
-@explains(CheckpointError, CorpusError, OSError, StoreError)
+@explains(CheckpointError, CorpusError, StoreError)
 def main(arguments: list[str] | None = None) -> int:
     parser = command_parser(__doc__)
     parser.add_argument("--every", type=positive, default=1, help="use one in n clips of each corpus, drawn at random")

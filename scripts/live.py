@@ -172,7 +172,7 @@ def live_parser() -> argparse.ArgumentParser:
     return parser
 
 
-@explains(CheckpointError, MicrophoneError, SpeakerReferenceError)
+@explains(CheckpointError, MicrophoneError, SpeakerReferenceError, cure="Choose another file for --save.")
 def main(arguments: list[str] | None = None) -> int:
     parser = live_parser()
     options = parser.parse_args(arguments)
@@ -184,9 +184,6 @@ def main(arguments: list[str] | None = None) -> int:
             print(list_devices())
             return 0
         return listen(options.model, device, options.save, options.running_reference)
-    except OSError as error:
-        print(f"{options.save} cannot be written: {error.strerror}. Choose another file.", file=sys.stderr)
-        return 2
     except KeyboardInterrupt:
         return 130
 

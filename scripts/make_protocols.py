@@ -28,7 +28,7 @@ def absent_corpora(name: str, there: set[str]) -> list[str]:
         return []
 
 
-@explains(CorpusError, OSError)  # OSError: a full disk, or a folder that may not be written
+@explains(CorpusError)
 def main(arguments: list[str] | None = None) -> int:
     command_parser(__doc__).parse_args(arguments)  # no flags, but --help must not write the splits
     utterances = read_corpora(corpora_root()).utterances

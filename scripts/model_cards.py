@@ -50,7 +50,7 @@ def _card_text(name: str) -> str:
     return path.read_text() if path.is_file() else ""
 
 
-@explains(CheckpointError, OSError, ProtocolError, ResultError)
+@explains(CheckpointError, ProtocolError, ResultError)
 def main(arguments: list[str] | None = None) -> int:
     parser = command_parser(__doc__)
     parser.add_argument("models", nargs="*", help="names of checkpoints; default: all")

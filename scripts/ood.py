@@ -54,7 +54,7 @@ def evaluate_recorded(model: SERModel, every: int) -> dict:
     return {"command": f"python -m scripts.ood {shlex.quote(model.name)} --recorded{thinned}"} | found
 
 
-@explains(CheckpointError, CorpusError, OSError, ProtocolError, StoreError)
+@explains(CheckpointError, CorpusError, ProtocolError, StoreError)
 def main(arguments: list[str] | None = None) -> int:
     parser = command_parser(__doc__)
     parser.add_argument("models", nargs="+", help="names of checkpoints that were evaluated on unseen speakers")

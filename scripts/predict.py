@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from scripts.common.errors import discard_output
+from scripts.common.errors import explains
 from scripts.common.flags import predict_parser
 from ser_core import paths
 from ser_core.audio import AudioError, read_audio, speech_segments
@@ -251,24 +251,7 @@ def run(options: Namespace) -> int:
     return 2 if failed else 0
 
 
-def run_or_explain(options: Namespace) -> int:
-    """`run`, and a sentence in place of an error."""
-    try:
-        return run(options)
-    except (AudioError, CheckpointError, SpeakerReferenceError) as error:
-        print(error, file=sys.stderr)
-    except BrokenPipeError:  # the reader, such as `head`, has enough
-        discard_output()
-        return 1
-    except OSError as error:
-        discard_output()
-        print(f"The output cannot be written: {error.strerror}. Free some space, or write elsewhere.", file=sys.stderr)
-    except KeyboardInterrupt:
-        print("\nInterrupted.", file=sys.stderr)
-        return 130
-    return 2
-
-
+@explains(AudioError, CheckpointError, SpeakerReferenceError, cure="Free some space, or write elsewhere.")
 def main(arguments: list[str] | None = None) -> int:
     parser = predict_parser()
     options = parser.parse_args(arguments)
@@ -278,7 +261,11 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     warnings.simplefilter("ignore")  # the records hold them
     sys.stdout.reconfigure(errors="backslashreplace")  # a file name may hold bytes that are no UTF-8
-    return run_or_explain(options)
+    try:
+        return run(options)
+    except KeyboardInterrupt:
+        print("\nInterrupted.", file=sys.stderr)
+        return 130
 
 
 if __name__ == "__main__":

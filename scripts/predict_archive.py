@@ -142,7 +142,14 @@ def run(options: Namespace, out: Path) -> tuple[int, int]:
     return job.n_files - n_bad, n_bad
 
 
-@explains(BatchError, CheckpointError, ClusterError, SpeakerReferenceError, SpeakerTableError)
+@explains(
+    BatchError,
+    CheckpointError,
+    ClusterError,
+    SpeakerReferenceError,
+    SpeakerTableError,
+    cure="Finished batches are kept: the same command resumes.",
+)
 def main(arguments: list[str] | None = None) -> int:
     parser = archive_parser()
     options = parser.parse_args(arguments)
@@ -151,11 +158,6 @@ def main(arguments: list[str] | None = None) -> int:
     out = _own_table(options.out, options.part)
     try:
         n_rows, n_bad = run(options, out)
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        print(f"{out} cannot be written: {error.strerror}. Finished batches are kept.", file=sys.stderr)
-        return 2
     except KeyboardInterrupt:
         print("\nInterrupted. The same command resumes where it stopped.", file=sys.stderr)
         return 130

@@ -14,7 +14,7 @@ from ser_core import paths
 from ser_core.models import WhisperConfig, save_whisper_encoder
 
 
-@explains(ValueError, OSError)
+@explains(ValueError)
 def main(arguments: list[str] | None = None) -> int:
     parser = command_parser(__doc__)
     parser.add_argument("start", help="a folder, or a name on the Hugging Face hub")

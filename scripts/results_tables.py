@@ -94,7 +94,7 @@ def fill_blocks(text: str, blocks: dict[str, str]) -> str:
     return text
 
 
-@explains(ComparisonError, OSError, ProtocolError, ResultError)
+@explains(ComparisonError, ProtocolError, ResultError)
 def main(arguments: list[str] | None = None) -> int:
     parser = command_parser(__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; exit code 1 when a table is out of date")

@@ -75,7 +75,7 @@ def write(model: SERModel, found: dict[str, RobustnessScores], command: str) -> 
     paths.write_json(RESULT, results)
 
 
-@explains(AudioError, CheckpointError, CorpusError, OSError, ProtocolError)
+@explains(AudioError, CheckpointError, CorpusError, ProtocolError)
 def main(arguments: list[str] | None = None) -> int:
     parser = command_parser(__doc__)
     parser.add_argument("models", nargs="+", help="names of checkpoints that were evaluated on unseen speakers")

@@ -21,7 +21,7 @@ from ser_core.models import CheckpointError, load_model
 RESULT = paths.RESULTS / "enrolled.json"
 
 
-@explains(CheckpointError, SpeakerReferenceError, OSError, ProtocolError, StoreError)
+@explains(CheckpointError, SpeakerReferenceError, ProtocolError, StoreError)
 def main(arguments: list[str] | None = None) -> int:
     parser = command_parser(__doc__)
     parser.add_argument("models", nargs="+", help="names of checkpoints that were evaluated on unseen speakers")

@@ -70,7 +70,7 @@ from ser_core.training import (
     training_recipe,
 )
 
-ERRORS = (CheckpointError, CorpusError, DeviceError, ProtocolError, StoreError, TrainingError, OSError)
+ERRORS = (CheckpointError, CorpusError, DeviceError, ProtocolError, StoreError, TrainingError)
 INTERRUPTED = 130  # exit code after Ctrl-C
 NETWORK_FLAGS = ("recipe", "teachers", "float32", "mfcc", "log", "keep_epochs")
 UNUSED_FLAGS = {"whisper": NETWORK_FLAGS, "egemaps": (*NETWORK_FLAGS, "epochs")}
@@ -172,7 +172,7 @@ def train(options: argparse.Namespace, command: str) -> None:
     """Checks, trains, calibrates and exports one model.
 
     Raises:
-        one of ERRORS.
+        one of ERRORS, or OSError.
     """
     folder = Path("runs") / run_name(options)
     run = TrainingRun(folder, options.resume, start_name(options.start) if options.start else "", command)

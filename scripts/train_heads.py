@@ -87,7 +87,7 @@ def protocol_scores(model_name: str, protocol: str) -> dict:
     """Content of the result file; the scores of each fold are printed.
 
     Raises:
-        one of train.ERRORS.
+        one of train.ERRORS, or OSError.
     """
     folds = {}
     for fold in protocol_folds(protocol):  # before the first training

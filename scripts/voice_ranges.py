@@ -78,7 +78,7 @@ def measure(utterances: Sequence[Utterance], store: AudioStore) -> list[dict[str
     return [measure_voice(waveform, speech_segments(waveform)) for waveform in waveforms]
 
 
-@explains(CorpusError, StoreError, CheckpointError, ProtocolError, OSError)  # OSError: also a full disk
+@explains(CorpusError, StoreError, CheckpointError, ProtocolError)
 def main(arguments: list[str] | None = None) -> int:
     parser = command_parser(__doc__)
     parser.add_argument("--clips", type=positive, default=40, help="at most, of each speaker")

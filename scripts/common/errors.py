@@ -8,10 +8,14 @@ from functools import wraps
 Main = Callable[[list[str] | None], int]
 
 
-def explains(*errors: type[Exception]) -> Callable[[Main], Main]:
+def explains(*errors: type[Exception], cure: str = "") -> Callable[[Main], Main]:
     """For the main function of a command: prints the message of one of these errors, and the exit code is 2.
 
-    If nobody reads the output any more, the command ends quietly, with exit code 1.
+    The same for an OSError, such as a full disk, also of standard output. If nobody reads the output any more, the
+    command ends quietly, with exit code 1.
+
+    Args:
+        cure: the sentence after the message of an OSError.
     """
 
     def decorate(main: Main) -> Main:
@@ -25,13 +29,31 @@ def explains(*errors: type[Exception]) -> Callable[[Main], Main]:
             except BrokenPipeError:  # the reader, such as `head`, has enough
                 discard_output()
                 return 1
+            except OSError as error:
+                flush_or_discard()
+                print(f"{describe(error)} {cure}".rstrip(), file=sys.stderr)
             except errors as error:
                 print(error, file=sys.stderr)
-                return 2
+            return 2
 
         return run
 
     return decorate
+
+
+def describe(error: OSError) -> str:
+    """A sentence that names the file, if it is known; the text of the error where a library wrote its own."""
+    if not error.strerror:
+        return str(error)
+    return f"{error.filename} cannot be read or written: {error.strerror}." if error.filename else f"{error.strerror}."
+
+
+def flush_or_discard() -> None:
+    """Prints what is waiting for standard output, unless that is what failed."""
+    try:
+        print(end="", flush=True)
+    except OSError:
+        discard_output()
 
 
 def discard_output() -> None:

@@ -264,7 +264,7 @@ def test_the_command_tells_what_is_wrong(checkpoints, tmp_path, capsys):
     assert "is not empty" in capsys.readouterr().err
     (tmp_path / "file").write_text("")
     assert script.main(["small", "--format", "hub", "--out", str(tmp_path / "file" / "x")]) == 2
-    assert "cannot be written" in capsys.readouterr().err
+    assert f"{tmp_path / 'file' / 'x'} cannot be read or written" in capsys.readouterr().err
 
 
 def test_a_refused_export_leaves_no_folder(checkpoints, tmp_path, capsys, monkeypatch):

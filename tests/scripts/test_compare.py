@@ -87,7 +87,7 @@ def test_json_needs_a_split(three_models, capsys):
 def test_a_place_that_cannot_be_written_is_named(three_models, tmp_path, capsys):
     (tmp_path / "file").touch()
     assert compare.main(["--split", "resonet", "--html", str(tmp_path / "file")]) == 2
-    assert f"{tmp_path / 'file'} cannot be written" in capsys.readouterr().err
+    assert f"{tmp_path / 'file'} cannot be read or written: File exists. Name another" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         compare.main(["--split", "resonet", "--json", str(tmp_path / "file" / "x.json")])
     assert "cannot be written" in capsys.readouterr().err

@@ -215,7 +215,7 @@ def test_a_reader_that_has_enough_ends_it_quietly(written_to, capfd, form):
 @pytest.mark.parametrize("form", ["json", "csv", "text"])
 def test_a_full_disk_is_told(written_to, capfd, form):
     assert written_to(os.open("/dev/full", os.O_WRONLY), form) == 2
-    assert "cannot be written: No space left" in capfd.readouterr().err
+    assert "No space left on device. Free some space" in capfd.readouterr().err
 
 
 def test_a_closed_output_is_told(monkeypatch, capsys):

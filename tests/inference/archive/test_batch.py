@@ -421,7 +421,7 @@ def test_faults_of_the_caller_are_told_in_a_line(recordings, model, tmp_path, ca
         assert predict_archive.main([*arguments, "--out", str(out)]) == 2
         assert len(capsys.readouterr().err.splitlines()) == 1 and not parts_folder(out).exists()
     assert predict_archive.main([str(recordings), "--model", model, "--out", "/proc/nowhere/r.parquet"]) == 2
-    assert "cannot be written" in capsys.readouterr().err
+    assert "/proc/nowhere cannot be read or written" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         predict_archive.main([str(recordings), "--workers", "0"])
 
