@@ -8,8 +8,9 @@ python -m scripts.predict_archive FOLDER --part 2/4    the second of four parts:
 python -m scripts.predict_archive FOLDER --scheduler tcp://host:8786     the same on a Dask cluster; "local": one here
 
 It can be interrupted at any time: the same command resumes. The files are listed at the first start: those that are
-added later are left out. Files that cannot be read are listed in results.bad_files.csv with the reason. Exit code 0:
-all were read; 2: some were not, or nothing could be done; 130: interrupted.
+added later are left out, and so are results of earlier jobs. Files that cannot be read are listed in
+results.bad_files.csv with the reason. Exit code 0: all were read; 2: some were not, or nothing could be done; 130:
+interrupted.
 """
 
 import sys

@@ -5,7 +5,7 @@ and one NUMBER.parquet for each finished batch. A file gets its name there only 
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -27,6 +27,8 @@ from ser_core.inference.reference import TOGETHER
 MAX_FILES_PER_BATCH = 64  # at most these are lost per process by an interruption
 BATCHES_PER_WORKER = 4  # at least, if there are enough files: keeps all workers busy until the end
 JOB_FILE, REFERENCES_FILE = "job.json", "references.json"
+PARTS_SUFFIX, BAD_FILES_SUFFIX = ".parts", ".bad_files.csv"
+RESULT_SUFFIXES = (".parquet", f".parquet{PARTS_SUFFIX}", BAD_FILES_SUFFIX)  # of what a job writes
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class BatchJob:
     part: str = ""  # "2/4": the second of four parts of the archive; "": all of it
     table_sha256: str = ""  # of the content of the table of speakers; "": there is none
     reference_emotion: str = ""  # of the files of every speaker, or "everyday"; "": unknown
-    note: str = field(default="", compare=False)  # what the user should know about the speakers, at every start
+    note: str = field(default="", compare=False)  # what the user should know about the files, at every start
 
     @property
     def n_batches(self) -> int:
@@ -55,13 +57,33 @@ class BatchJob:
 
 def parts_folder(out: Path) -> Path:
     """The folder with the state of an unfinished job."""
-    return out.with_name(f"{out.name}.parts")
+    return out.with_name(f"{out.name}{PARTS_SUFFIX}")
 
 
 def bad_files_path(out: Path) -> Path:
     """The list of unreadable files, with the reason for each; another one for each table."""
     stem = out.stem if out.suffix == ".parquet" else out.name  # in v.2 the end is part of the name
-    return out.with_name(f"{stem}.bad_files.csv")
+    return out.with_name(f"{stem}{BAD_FILES_SUFFIX}")
+
+
+class ResultCheck:
+    """Leaves out the results of other jobs, while the names of all files pass."""
+
+    def __init__(self) -> None:
+        self.n_results, self.example = 0, ""
+
+    def watch(self, names: Iterable[str]) -> Iterator[str]:
+        """The names of the other files."""
+        for name in names:
+            if any(part.endswith(RESULT_SUFFIXES) for part in name.split("/")):
+                self.n_results, self.example = self.n_results + 1, name
+            else:
+                yield name
+
+    def summary(self) -> str:
+        """What was left out, when all names have passed; or ""."""
+        left_out = f"Left out, as results of this command: {self.n_results} files, such as {self.example}"
+        return left_out if self.n_results else ""
 
 
 @contextmanager
@@ -104,8 +126,8 @@ def open_job(
     """Writes the plan of a new job, or reads that of an interrupted one.
 
     Args:
-        folder: all files below it, whatever their extension, except names that begin with a dot; linked folders too,
-            each once. Or an address in an object store.
+        folder: all files below it, whatever their extension, except results of such jobs and names that begin with a
+            dot; linked folders too, each once. Or an address in an object store.
         model: name or folder of the checkpoint.
         version: of the checkpoint.
         out: path of the results table.
@@ -156,14 +178,17 @@ def _start_job(
     parts.mkdir(parents=True, exist_ok=True)
     for rows in parts.glob("*.parquet"):
         rows.unlink()  # of a job interrupted while it deleted them
-    check = RowCheck(table) if table else FolderCheck() if wanted.speakers == BY_FOLDER else None
+    of_speakers = [RowCheck(table)] if table else [FolderCheck()] if wanted.speakers == BY_FOLDER else []
+    checks = [ResultCheck(), *of_speakers]
     try:
         names = _names(wanted, out)
-        n_files = write_plan(filter(is_wanted, check.watch(names) if check else names), parts)
+        for check in checks:
+            names = check.watch(names)
+        n_files = write_plan(filter(is_wanted, names), parts)
         if not n_files:
             where = f"part {wanted.part} of {wanted.folder}" if wanted.part else wanted.folder
             raise BatchError(f"There are no files in {where}.")
-        note = check.summary() if check else ""
+        note = "\n".join(filter(None, (check.summary() for check in checks)))
     except (BatchError, SpeakerTableError, OSError):
         (parts / PLAN_FILE).unlink(missing_ok=True)  # nothing is left of a job that does not start
         raise

@@ -52,6 +52,24 @@ def bad_rows(out: Path) -> dict[str, str]:
         return {line["file"]: line["reason"] for line in csv.DictReader(file)}
 
 
+def test_results_beside_the_recordings_are_left_out_and_said(tmp_path, model, speech, capsys):
+    folder = tmp_path / "recordings"
+    write_wav(folder / "a.wav", speech)
+
+    def listed(name: str) -> str:
+        command = [str(folder), "--model", model, "--workers", "1", "--out", str(folder / name)]
+        assert predict_archive.main(command) == 0
+        assert pq.read_table(folder / name)["file"].to_pylist() == ["a.wav"]
+        return capsys.readouterr().err
+
+    assert "Left out" not in listed("r.parquet")
+    interrupted = parts_folder(folder / "half.parquet")
+    interrupted.mkdir()
+    (interrupted / JOB_FILE).write_text("{}")
+    said = "Left out, as results of this command: 3 files, such as half.parquet.parts/job.json"
+    assert said in listed("again.parquet")
+
+
 def test_linked_folders_are_read_once_and_loops_are_named(recordings, model, tmp_path, speech):
     write_wav(tmp_path / "other" / "linked.wav", speech)
     (recordings / "link").symlink_to(tmp_path / "other")
