@@ -125,6 +125,17 @@ def test_a_folded_norm_is_rounded_too_and_again_when_it_is_folded_again():
     torch.testing.assert_close(layer(x, None), exact + 1)
 
 
+@torch.no_grad()
+@pytest.mark.parametrize("width", range(1, 8))
+def test_the_narrowest_inputs_give_the_result_of_32_bits(width):
+    torch.manual_seed(0)
+    layer, x = MaskedConv(32, 64, (2, 2)).eval(), torch.randn(2, 32, 16, width)
+    exact = layer(x, None)
+    fold_batch_norms(layer)
+    torch.full((1 << 18,), torch.nan)  # what is left in memory
+    torch.testing.assert_close(layer(x, None).float(), exact, rtol=0.02, atol=0.02)
+
+
 @torch.inference_mode()
 @pytest.mark.parametrize(
     ("vnni", "bf16", "missing"), [(True, True, set()), (False, True, {INT8}), (False, False, {INT8, BF16})]
@@ -151,4 +162,4 @@ def test_only_convolutions_with_a_path_around_them_are_rounded(name, rounds):
     model = build_model(name).eval()
     fold_batch_norms(model)
     convolutions = [layer for layer in model.modules() if isinstance(layer, FoldableConv)]
-    assert {layer.rounds(torch.zeros(1)) for layer in convolutions} == {rounds}
+    assert {layer.rounds(torch.zeros(1, 1, 1, 9)) for layer in convolutions} == {rounds}
