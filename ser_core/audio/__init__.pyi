@@ -41,6 +41,7 @@ from .io import (
     SAMPLE_RATE as SAMPLE_RATE,
     Recording as Recording,
     check_waveform as check_waveform,
+    check_waveforms as check_waveforms,
     encode_wav as encode_wav,
     load_audio as load_audio,
     read_audio as read_audio,

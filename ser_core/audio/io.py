@@ -9,7 +9,7 @@ import io
 import math
 import warnings
 import wave
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -216,23 +216,36 @@ def read_bytes(file: AudioFile, max_bytes: int = MAX_AUDIO_BYTES) -> bytes:
     return read_bytes(content, max_bytes)
 
 
-def check_waveform(waveform: np.ndarray) -> None:
+def check_waveforms(waveforms: Sequence[np.ndarray]) -> None:
+    """Checks what a caller gives as the waveforms of several recordings.
+
+    Raises:
+        AudioError: no list (an array could be one recording or many), or a waveform as check_waveform refuses it.
+    """
+    if not isinstance(waveforms, Sequence) or isinstance(waveforms, str | bytes):
+        kind = type(waveforms).__name__
+        raise AudioError(f"Waveforms are a list of arrays, not of type {kind}. Put a single recording into a list.")
+    for waveform in waveforms:
+        check_waveform(waveform)
+
+
+def check_waveform(waveform: np.ndarray, may_be_empty: bool = False) -> None:
     """Checks what a caller gives as a waveform.
 
     Raises:
         AudioError: no array of floats, not mono, empty, not finite, or far beyond [-1, 1].
     """
     what = "A waveform is a NumPy array of floats in [-1, 1], not of type"
-    if not isinstance(waveform, np.ndarray):
+    if not isinstance(waveform, np.ndarray) or isinstance(waveform, np.ma.MaskedArray):
         cure = "Read a file with load_audio; numpy.asarray(..., numpy.float32) makes an array of a list or a tensor."
         raise AudioError(f"{what} {type(waveform).__name__}. {cure}")
     if not np.issubdtype(waveform.dtype, np.floating):
         raise AudioError(f"{what} {waveform.dtype}. Divide 16-bit integers by 32768.")
     if waveform.ndim != 1:
         raise AudioError(f"A waveform is mono, of shape (n_samples,), not {waveform.shape}. Average its channels.")
-    if not len(waveform) or not np.isfinite(waveform).all():
+    if not (len(waveform) or may_be_empty) or not np.isfinite(waveform).all():
         raise AudioError("A waveform must have at least one sample, and all samples finite. Record it again.")
-    if (peak := max(float(waveform.max()), -float(waveform.min()))) > MAX_PEAK:
+    if (peak := max(float(waveform.max(initial=0)), -float(waveform.min(initial=0)))) > MAX_PEAK:
         raise AudioError(f"A waveform lies in [-1, 1], this one reaches {peak:.3g}. Divide it by its full scale.")
 
 

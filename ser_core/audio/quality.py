@@ -60,8 +60,7 @@ def measure_quality(waveform: np.ndarray, segments: SpeechSegments | None = None
     Raises:
         AudioError: a waveform as check_waveform refuses it; one without samples counts as silence.
     """
-    if len(waveform):
-        check_waveform(waveform)
+    check_waveform(waveform, may_be_empty=True)
     segments = speech_segments(waveform) if segments is None else segments
     speech_power = _mean_power(waveform[_segment_mask(len(waveform), segments)]) if segments else None
     quality = Quality(
@@ -92,8 +91,7 @@ def reduce_noise(waveform: np.ndarray, segments: SpeechSegments | None = None) -
     Raises:
         AudioError: as for measure_quality.
     """
-    if len(waveform):
-        check_waveform(waveform)
+    check_waveform(waveform, may_be_empty=True)
     segments = speech_segments(waveform) if segments is None else segments
     noise = _pause_samples(waveform, segments)
     if not segments or len(noise) < MIN_PAUSE_S * SAMPLE_RATE:

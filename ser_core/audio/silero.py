@@ -52,7 +52,7 @@ def speech_probabilities(
     weights = _silero_weights()
     n_chunks = -(-len(waveform) // SILERO_CHUNK)
     stretches = _Stretches.of(n_chunks)
-    features = torch.zeros(stretches.n_padded, N_UNITS)
+    features = torch.zeros(stretches.n_padded, N_UNITS, dtype=torch.float32)
     for first in range(0, n_chunks, SILERO_BATCH_CHUNKS):
         encoded = _silero_encoder(_chunks(waveform, first, gain, peak), weights)
         features[first : first + len(encoded)] = encoded
@@ -129,7 +129,7 @@ def _chunks(waveform: np.ndarray, first: int, gain: float, peak: float) -> torch
 def _silero_encoder(chunks: torch.Tensor, weights: dict[str, torch.Tensor]) -> torch.Tensor:
     """Chunks (n_chunks, 576) -> inputs of the LSTM (n_chunks, 128): spectra of four frames, convolved to one."""
     frames = F.pad(chunks[:, None], (0, 64), mode="reflect")[:, 0].unfold(1, SILERO_FRAME, SILERO_FRAME // 2)
-    spectra = torch.fft.rfft(frames * torch.hann_window(SILERO_FRAME)).transpose(1, 2)
+    spectra = torch.fft.rfft(frames * torch.hann_window(SILERO_FRAME, dtype=torch.float32)).transpose(1, 2)
     features = (spectra.real.square() + spectra.imag.square()).sqrt()
     for layer, stride in enumerate(SILERO_STRIDES):
         name = f"encoder.{layer}.reparam_conv"
@@ -191,7 +191,7 @@ def _gates(inputs: torch.Tensor, weights: dict[str, torch.Tensor]) -> tuple[np.n
     bias = weights["decoder.rnn.bias_ih"] + weights["decoder.rnn.bias_hh"]
     added = F.linear(inputs, weights["decoder.rnn.weight_ih"], bias).unflatten(2, (4, N_UNITS)).transpose(1, 2)
     recurrent = weights["decoder.rnn.weight_hh"].unflatten(0, (4, N_UNITS)).transpose(1, 2)
-    slope = torch.tensor([0.5, 0.5, 0.5, 1.0])[:, None, None]
+    slope = torch.tensor([0.5, 0.5, 0.5, 1.0], dtype=torch.float32)[:, None, None]
     return (added[..., GATES, :, :] * slope).numpy(), (recurrent[..., GATES, :, :] * slope).numpy()
 
 

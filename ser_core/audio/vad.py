@@ -37,8 +37,7 @@ def speech_segments(waveform: np.ndarray, progress: Progress = no_progress) -> S
     Raises:
         AudioError: a waveform as check_waveform refuses it; one without samples has no speech.
     """
-    if len(waveform):
-        check_waveform(waveform)
+    check_waveform(waveform, may_be_empty=True)
     if len(waveform) <= VAD_MIN_SEGMENT_S * SAMPLE_RATE:
         return ()
     return _segments(len(waveform), _probabilities_at_speech_level(waveform, progress))

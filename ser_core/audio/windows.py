@@ -119,14 +119,30 @@ def analysed_bounds(waveform: np.ndarray, speech: SpeechSegments) -> tuple[int, 
 
     Level alone is not enough: relative to a knock on the table, a voice is as quiet as silence. A knock before or after
     the speech is left out.
+
+    Raises:
+        ValueError: speech that is not of this recording.
     """
-    if not speech:
+    _check_speech(speech, len(waveform))
+    if not len(speech):
         return trim_silence(waveform)
     if has_knock(waveform):
         start_s, end_s = speech[0][0] - SPEECH_MARGIN_S, speech[-1][1] + SPEECH_MARGIN_S
         return max(0, round(start_s * SAMPLE_RATE)), min(len(waveform), round(end_s * SAMPLE_RATE))
     first, last = trim_silence(waveform)
     return min(first, int(speech[0][0] * SAMPLE_RATE)), max(last, round(speech[-1][1] * SAMPLE_RATE))
+
+
+def _check_speech(speech: SpeechSegments, n_samples: int) -> None:
+    try:
+        bounds = np.asarray(speech, float).reshape(-1, 2).ravel()
+    except (TypeError, ValueError):  # such as a reference in its place
+        bounds = np.full(2, np.nan)
+    if not (np.diff(bounds, prepend=0.0, append=(n_samples + 1) / SAMPLE_RATE) >= 0).all():
+        raise ValueError(
+            "speech is the (start_s, end_s) of each speech segment of this recording, in order: give "
+            "speech_segments(waveform), or nothing."
+        )
 
 
 def has_knock(waveform: np.ndarray) -> bool:

@@ -11,7 +11,7 @@ from ser_core.evaluation.scoring.metrics import Metrics, compute_metrics
 from ser_core.evaluation.scoring.predictions import PredictionTable
 from ser_core.inference import Prediction, Reference, predict
 from ser_core.labels import label_index
-from ser_core.models import SERModel, functionals_cache
+from ser_core.models import SERModel, check_model, functionals_cache
 
 
 def stop_at_unreadable(utterance: Utterance, error: AudioError) -> None:
@@ -92,8 +92,11 @@ def evaluate(
 
     Raises:
         AudioError: a recording cannot be read.
-        ValueError: no clip, or an emotion that is none of the labels.
+        TypeError, ValueError: no model; no clip, no utterances, or an emotion that is none of the labels.
     """
+    check_model(model)
+    if not isinstance(utterances, Sequence) or not all(isinstance(utterance, Utterance) for utterance in utterances):
+        raise TypeError("Recordings to evaluate are a list of Utterance, such as read_corpora(folder).utterances.")
     for utterance in utterances:  # before hours of predictions
         label_index(model.config.labels, utterance.emotion)
     return compute_metrics(predict_utterances(model, utterances, progress))

@@ -9,6 +9,7 @@ from ser_core.audio import (
     WINDOW_OVERLAP,
     SpeechSegments,
     check_waveform,
+    check_waveforms,
     speech_duration_s,
     speech_segments,
     speech_segments_of_each,
@@ -64,13 +65,12 @@ def speaker_reference(
             emotions that it cannot use.
     """
     check_takes_reference(model)
+    check_waveforms(waveforms)
     if not 1 <= len(waveforms) <= MAX_REFERENCE_CLIPS:
         raise SpeakerReferenceError(
             f"{len(waveforms)} reference clips: give 1 to {MAX_REFERENCE_CLIPS} of one speaker."
         )
     known = _checked_emotions(model, emotions, len(waveforms))
-    for waveform in waveforms:
-        check_waveform(waveform)
     speech = speech_segments_of_each(waveforms)
     cut = [_speech_windows(model, w, s) for w, s in zip(waveforms, speech, strict=True)]
     _check_all_speak(cut)
@@ -101,8 +101,7 @@ def collection_reference(
         AudioError, SpeakerReferenceError: as speaker_reference.
     """
     check_takes_reference(model)
-    for waveform in waveforms:
-        check_waveform(waveform)
+    check_waveforms(waveforms)
     drawn = [reference_part(waveforms[i]) for i in draw_reference_clips(len(waveforms))]
     spoken = [waveform for waveform in drawn if has_speech(model, waveform)]
     if len(spoken) < MIN_REFERENCE_CLIPS:

@@ -10,14 +10,14 @@ from scipy.special import softmax
 from ser_core.audio import (
     WINDOW_OVERLAP,
     analysed_bounds,
-    check_waveform,
+    check_waveforms,
     pad_batch,
     speech_segments_of_each,
     window_starts,
 )
 from ser_core.inference.queue import inference_queue
 from ser_core.inference.reference import Reference, SpeakerReferenceError
-from ser_core.models import CheckpointError, SERModel
+from ser_core.models import CheckpointError, SERModel, check_model
 from ser_core.progress import Progress, no_progress
 
 CPU_BATCH_SIZE = 16  # stays in a core's cache
@@ -165,12 +165,12 @@ def embed(model: SERModel, waveforms: Sequence[np.ndarray], progress: Progress =
 
     Raises:
         AudioError: a waveform as check_waveform refuses it.
-        ValueError: no waveform.
+        TypeError, ValueError: no model; no waveform.
     """
-    if not len(waveforms):
+    check_model(model)
+    check_waveforms(waveforms)
+    if not waveforms:
         raise ValueError("embed needs at least one waveform: the list is empty.")
-    for waveform in waveforms:
-        check_waveform(waveform)
     bounds = [analysed_bounds(*pair) for pair in zip(waveforms, speech_segments_of_each(waveforms), strict=True)]
     clips = [waveform[first:last] for waveform, (first, last) in zip(waveforms, bounds, strict=True)]
     return run_clips(model, clips, progress).embeddings

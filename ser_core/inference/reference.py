@@ -17,6 +17,7 @@ from ser_core.labels import EMOTIONS, EVERYDAY
 from ser_core.models import (
     OFFSETS_FILE,
     SERModel,
+    check_model,
     mean_offset,
     models_with_emotions,
     models_with_reference,
@@ -268,7 +269,9 @@ def check_takes_reference(model: SERModel) -> None:
 
     Raises:
         SpeakerReferenceError: it does not; the message lists those that do.
+        TypeError: no model.
     """
+    check_model(model)
     if not model.takes_reference:
         others = ", ".join(models_with_reference()) or "none of the checkpoints"
         raise SpeakerReferenceError(f"{model.name} takes no reference clips; models that do: {others}.")

@@ -9,6 +9,7 @@ from .base import (
     ModelConfig as ModelConfig,
     SERModel as SERModel,
     SpectrogramModel as SpectrogramModel,
+    check_model as check_model,
     reference_weight as reference_weight,
     unpadded_lengths as unpadded_lengths,
 )

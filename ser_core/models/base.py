@@ -66,6 +66,30 @@ def _lists_to_tuples(values: dict) -> dict:
     return {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
 
 
+def check_default_dtype() -> None:
+    """Checks that new tensors have the type that models are made of.
+
+    Raises:
+        ValueError: the caller has changed the default of torch.
+    """
+    if (dtype := torch.get_default_dtype()) != torch.float32:
+        raise ValueError(
+            f"torch makes tensors of type {dtype}, models need 32 bits: call torch.set_default_dtype(torch.float32)."
+        )
+
+
+def check_model(model: object) -> None:
+    """Checks what a caller gives as a model.
+
+    Raises:
+        TypeError: it is none, such as its name.
+        ValueError: as check_default_dtype.
+    """
+    check_default_dtype()
+    if not isinstance(model, SERModel):
+        raise TypeError(f"The model comes first, from load_model(name), not an object of type {type(model).__name__}.")
+
+
 def reference_weight(n_clips: float) -> float:
     """How far a prediction relies on reference clips, in [0, 1): a third for one clip, 0.83 for ten.
 

@@ -19,7 +19,7 @@ from safetensors import SafetensorError
 from ser_core import paths
 from ser_core.labels import EMOTIONS
 from ser_core.models.bare import NoInitialisation
-from ser_core.models.base import SERModel
+from ser_core.models.base import SERModel, check_default_dtype
 from ser_core.models.calibration import Calibration
 from ser_core.models.errors import DeviceError, MissingEncoder, first_line
 from ser_core.models.names import (
@@ -82,7 +82,9 @@ def load_model(name_or_folder: str | Path, device: str = "auto") -> SERModel:
         UnknownModel: no such checkpoint.
         CheckpointError: a missing or damaged file, an unknown family, foreign weights.
         DeviceError: no such device.
+        ValueError: as check_default_dtype.
     """
+    check_default_dtype()
     device = usable_device(device)
     folder = checkpoint_folder(name_or_folder)
     config = read_checkpoint_json(folder / CONFIG_FILE)

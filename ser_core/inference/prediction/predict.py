@@ -9,6 +9,7 @@ from ser_core.audio import (
     SAMPLE_RATE,
     SpeechSegments,
     check_waveform,
+    check_waveforms,
     speech_segments,
     speech_segments_of_each,
 )
@@ -24,7 +25,7 @@ from ser_core.inference.results import (
     answer_fields,
     arousal_and_valence,
 )
-from ser_core.models import SERModel
+from ser_core.models import SERModel, check_model
 from ser_core.progress import Progress, no_progress
 
 
@@ -44,8 +45,9 @@ def predict(
             that is one of its clips is compared with the others alone.
 
     Raises:
-        AudioError: no samples, or samples that are not finite.
+        AudioError: a waveform as check_waveform refuses it.
         SpeakerReferenceError: a reference of another model, or a model that takes none.
+        TypeError, ValueError: no model, such as its name; or speech that is not of this recording.
     """
     return predict_with_windows(model, waveform, speech, reference=reference)[0]
 
@@ -72,6 +74,7 @@ def predict_windows(
         ValueError: a window that is not finite or longer than an encoder takes (Whisper: 30 s), or a hop below a
             sample or longer than the window.
     """
+    check_model(model)
     check_waveform(waveform)
     speech = speech_segments(waveform) if speech is None else speech
     windows = recording_windows(model, waveform, speech, window_s, hop_s)
@@ -97,6 +100,7 @@ def predict_with_outputs(
     reference: Reference | None = None,
 ) -> tuple[Prediction, Trajectory, WindowOutputs]:
     """predict_with_windows, and the outputs of the windows."""
+    check_model(model)
     check_waveform(waveform)
     speech = speech_segments(waveform) if speech is None else speech
     windows = recording_windows(model, waveform, speech)
@@ -121,8 +125,8 @@ def predict_batch(
         AudioError: a waveform without samples, or with samples that are not finite.
         SpeakerReferenceError: as for predict.
     """
-    for waveform in waveforms:
-        check_waveform(waveform)
+    check_model(model)
+    check_waveforms(waveforms)
     if not len(waveforms):
         return []
     speech = speech_segments_of_each(waveforms) if speech is None else speech
