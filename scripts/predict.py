@@ -4,6 +4,7 @@ python -m scripts.predict FILE... [--model NAME]... [--windows] [--format json|c
 python -m scripts.predict FILE... --model NAME --reference CLIP... [--save-reference voice.json]     one speaker
 python -m scripts.predict FILE... --model NAME --reference CLIP... --reference-emotion neutral    in an ordinary voice
 python -m scripts.predict FILE... --model NAME --reference voice.json|recording|together
+ffmpeg ... | python -m scripts.predict -        the file comes through a pipe
 
 json is one object a line. A file that cannot be read gives {"file": ..., "error": ...}; the others still run, and the
 exit code is 2 at the end. Exit code 0: all were read; 1: nobody reads the output any more; 130: interrupted.
@@ -43,6 +44,8 @@ from ser_core.inference import (
 )
 from ser_core.labels import EMOTIONS, format_probability
 from ser_core.models import DEFAULT_MODEL, CheckpointError, SERModel, available_models, load_model
+
+STANDARD_INPUT = {"-": "/dev/stdin"}
 
 
 def make_references(
@@ -97,7 +100,7 @@ def _together(models: list[SERModel], files: list[str]) -> list[ReferenceChoice]
 
 def _read_clip(file: str) -> np.ndarray:
     try:
-        return read_audio(Path(file)).waveform
+        return read_audio(Path(STANDARD_INPUT.get(file, file))).waveform
     except AudioError as error:
         raise AudioError(f"{file}: {error}") from None
 
@@ -105,7 +108,7 @@ def _read_clip(file: str) -> np.ndarray:
 def records(file: str, models: list[SERModel], windows: bool, references: list[ReferenceChoice]) -> Iterator[dict]:
     """One record for each model, or one with the reason why the file cannot be read."""
     try:
-        recording = read_audio(Path(file))
+        recording = read_audio(Path(STANDARD_INPUT.get(file, file)))
     except AudioError as error:
         yield {"file": file, "error": str(error)}
         return

@@ -23,6 +23,7 @@ from ser_core.audio.decoding.stream import AudioError
 from ser_core.audio.isolation.child import decoder_job
 from ser_core.audio.isolation.decoder_pool import decoder_pool
 from ser_core.audio.repairs.rumble import remove_rumble
+from ser_core.paths import STREAMS
 
 SAMPLE_RATE = 16_000
 """Sample rate of every waveform in the program, in Hz."""
@@ -254,7 +255,8 @@ def _read_path(path: Path, max_bytes: int) -> bytes:
     try:
         if not path.exists():
             raise AudioError(f"File not found: {name!r}. Check the path.")
-        if not path.is_file():
+        is_piped = path.parent in STREAMS and path.is_fifo()  # a pipe with a name in a folder may have no writer
+        if not path.is_file() and not is_piped:
             raise AudioError(f"{name!r} is a folder or a device, not a file. Choose an audio file.")
         with path.open("rb") as file:
             return read_bytes(file, max_bytes)

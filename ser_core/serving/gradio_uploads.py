@@ -7,7 +7,7 @@ from fastapi import FastAPI, Request
 from gradio.utils import get_upload_folder
 from starlette.routing import Route
 
-from ser_core.inference import QueueFull, inference_queue
+from ser_core.inference import QueueFull
 from ser_core.serving.errors import add_error_handlers
 from ser_core.serving.middleware import RateLimit, RequestLimits, RequestMiddleware
 from ser_core.serving.one_time_store import OneTimeStore, OneTimeStoreError
@@ -46,4 +46,4 @@ class GradioUploads:
         try:
             return self._store.put(content)
         except OneTimeStoreError:
-            raise QueueFull(inference_queue.wait_s()) from None
+            raise QueueFull(self._store.wait_s()) from None

@@ -4,6 +4,7 @@ A recording is stored under a random token, which is valid once and for a few mi
 token and is never written to disk.
 """
 
+import math
 import secrets
 import threading
 import time
@@ -75,6 +76,11 @@ class OneTimeStore:
         if needs_timer:
             self._schedule_cleanup(self._lifetime_s)
         return token
+
+    def wait_s(self) -> int:
+        """Seconds until the oldest recording is deleted, and its room is free."""
+        with self._lock:
+            return max(1, math.ceil(min((expiry for expiry, _ in self._entries.values()), default=0) - self._clock()))
 
     def take(self, token: str) -> bytes | None:
         """Recording of a token, once; None if it was taken already, has expired or never existed."""

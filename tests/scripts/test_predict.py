@@ -50,6 +50,22 @@ def test_predict_writes_one_json_object_for_each_file(predicted, good):
     assert isinstance(record["abstain"], bool) and (record["reason"] == "") != record["abstain"]
 
 
+def test_a_file_comes_through_a_pipe(predicted, monkeypatch, tmp_path):
+    file = ROOT / "assets" / "samples" / "low_slow.ogg"  # short enough for a pipe to hold
+    expected = predicted(str(file), "--model", "small")[1][0]
+    reader, writer = os.pipe()
+    os.write(writer, file.read_bytes())
+    os.close(writer)
+    monkeypatch.setattr(predict, "STANDARD_INPUT", {"-": f"/dev/fd/{reader}"})
+    code, (record,) = predicted("-", "--model", "small")
+    assert code == 0 and record == expected | {"file": "-"}
+    code, (record,) = predicted(f"/dev/fd/{reader}", "--model", "small")
+    assert code == 2 and "empty (0 bytes)" in record["error"]
+    os.close(reader)
+    os.mkfifo(tmp_path / "pipe")  # without a writer it would be waited for
+    assert "not a file" in predicted(str(tmp_path / "pipe"), "--model", "small")[1][0]["error"]
+
+
 def test_predict_writes_windows_when_asked(predicted, good, speech):
     code, (record,) = predicted(good, "--model", "small", "--windows")
     assert code == 0 and set(record) == FIELDS | {"windows"}
