@@ -49,7 +49,17 @@ class Batch:
 
     @cached_property
     def labelled(self) -> list[BatchRow]:
-        return [row for row in self.rows if row.label and row.label.emotion]
+        """Those with a label: of copies with the same label one, so that no recording counts twice in a score."""
+        found: dict[tuple[str, str], BatchRow] = {}
+        for row in self.rows:
+            if row.label and row.label.emotion:
+                found.setdefault((row.item.digest, row.label.emotion), row)
+        return [*found.values()]
+
+    @property
+    def n_copies(self) -> int:
+        """Files with the samples of another one."""
+        return len(self.rows) - len({row.item.digest for row in self.rows})
 
     @cached_property
     def has_corpus_recordings(self) -> bool:

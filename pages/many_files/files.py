@@ -13,7 +13,7 @@ from pages.ui.clip import open_in_workspace
 from pages.ui.emotion import show_expectation
 from pages.ui.export import content_as_json, offer_download, rows_as_csv
 from pages.ui.layout import show_rows
-from pages.ui.model_picker import ensemble_members, get_model, versions
+from pages.ui.model_picker import ensemble_members, get_model
 from pages.ui.session import UploadedSource
 from pages.ui.text import plain
 from ser_core.audio import read_audio
@@ -50,7 +50,7 @@ def show(batch: Batch) -> None:
         _show_table(batch, ordered)
     several = " Disagreement: mean distance of the models from the ensemble, 0 to 1." if len(batch.models) > 1 else ""
     used = [n for n in batch.models if any(n in row.item.predictions for row in batch.rows)]
-    st.caption(f"The most doubtful first. Analysed by {versions(used)}.{several}")
+    st.caption(f"The most doubtful first. Analysed by {', '.join(map(plain, used))}.{several}")
     rows = [table_row(row, batch) for row in ordered]
     with st.container(horizontal=True):
         lines = [line | _provenance(row, batch.models) for line, row in zip(rows, ordered, strict=True)]

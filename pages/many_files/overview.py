@@ -22,6 +22,8 @@ PART_NOTES = {
     TRAINING: "the model was trained on these very recordings: no evidence",
 }
 
+COPIES_HELP = "The same sound as another file: listed under Labels, Duplicates. Scores count each recording once."
+
 
 def show_overview(batch: Batch) -> None:
     """Figures, the counts of the first model, the accuracy where there are labels, and what may raise it."""
@@ -51,6 +53,8 @@ def _show_figures(batch: Batch, model: str, found: Sequence[Prediction]) -> None
     for title, n_files in others.items():
         if n_files:
             st.metric(title, n_files, width=110)
+    if batch.n_copies:
+        st.metric("copies", batch.n_copies, help=COPIES_HELP, width=110)
 
 
 def _show_counts(model: str, found: Sequence[Prediction]) -> None:

@@ -45,11 +45,6 @@ def ensemble_members(names: Sequence[str]) -> list[str]:
     return [name for name, part in parts.items() if part == next(iter(parts.values()))]
 
 
-def versions(names: Sequence[str]) -> str:
-    """Names and versions of loadable models."""
-    return "; ".join(f"{plain(name)}, version {get_model(name).version}" for name in names)
-
-
 def get_model(name: str, quiet: bool = False) -> SERModel:
     """A trained model in eval mode, shared by all sessions and by the requests of other programs.
 

@@ -55,6 +55,18 @@ def test_each_model_is_scored_by_the_parts_it_was_trained_on():
     assert (second["recordings"], second["UAR %"], second["accuracy %"]) == (UNSEEN, 83.3, 75)
 
 
+def test_copies_are_said_and_no_score_counts_them(monkeypatch):
+    figures = {}
+    monkeypatch.setattr(overview.st, "metric", lambda title, value, **_: figures.update({title: value}))
+    rows = [row(f"{i}.wav", label="sad" if i else "angry", x="sad") for i in range(5)]
+    rows[2:] = [replace(one, item=replace(one.item, digest="same")) for one in rows[2:]]
+    batch = batch_of(rows, "x")
+    overview._show_figures(batch, "x", [])
+    assert (figures["files"], figures["copies"], figures["with a label"]) == (5, 2, 3)
+    assert batches.confusion(batch.labelled, "x").sum() == 3
+    assert len(batch_of([replace(rows[2], label=rows[0].label), rows[3]], "x").labelled) == 2  # which one is wrong?
+
+
 def test_the_overview_counts_the_files_with_speech_by_how_sure_the_model_is(monkeypatch):
     figures, drawn = {}, []
     monkeypatch.setattr(overview.st, "metric", lambda title, value, **_: figures.update({title: value}))

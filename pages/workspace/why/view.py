@@ -6,9 +6,10 @@ from pages.ui import analysis
 from pages.ui.analysis import ModelResult, PreparedClip
 from pages.ui.chart import chart
 from pages.ui.emotion import coloured
-from pages.ui.model_picker import get_model, versions
+from pages.ui.model_picker import get_model
 from pages.ui.problems import show_no_model, show_problem
 from pages.ui.session import SessionClip
+from pages.ui.text import plain
 from pages.ui.voice.personal import describe_voice
 from pages.workspace import clip_bar
 from pages.workspace.why import checks, controls, export, listening, methods, state
@@ -89,7 +90,7 @@ def _show_question(result: ModelResult, explained: ExplainedWindow, question: At
     unsure = " For the full clip the model is not sure." if result.prediction.abstain else ""
     where_s = f"{format_time(explained.start_s)} to {format_time(explained.end_s)}"
     about_voice = describe_voice([explained.made_by])
-    st.caption(f"{versions([explained.model])}, {where_s}: {values}.{others}{unsure} {about_voice}".rstrip())
+    st.caption(f"{plain(explained.model)}, {where_s}: {values}.{others}{unsure} {about_voice}".rstrip())
 
 
 @st.fragment
