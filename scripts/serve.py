@@ -11,7 +11,8 @@ import os
 import re
 import socket
 import sys
-from collections.abc import AsyncIterator
+import tomllib
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from importlib import import_module
@@ -39,6 +40,7 @@ from ser_core.serving import (
 )
 
 PAGES = Path(__file__).parent.parent / "app.py"
+OPTIONS_FILE = PAGES.parent / ".streamlit" / "config.toml"
 PUBLIC_ADDRESS_VARIABLE = "STREAMLIT_BROWSER_SERVER_ADDRESS"
 FIRST_PAGE_S = 4.0  # by then it is drawn; torch, REST and Gradio would keep it waiting by seconds of imports
 
@@ -115,6 +117,15 @@ def public_name_fault(name: str) -> str:
     return f"{PUBLIC_ADDRESS_VARIABLE}={name}: give the name alone, such as voice.example.org."
 
 
+def page_options(table: dict, prefix: str = "") -> Iterator[tuple[str, object]]:
+    """Options of Streamlit in a table of .streamlit/config.toml, with their dotted names."""
+    for name, value in table.items():
+        if isinstance(value, dict):
+            yield from page_options(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = serve_parser()
     options = parser.parse_args(arguments)
@@ -124,7 +135,8 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(format="%(asctime)s %(name)s %(levelname)s %(message)s", stream=sys.stderr)
     logging.getLogger("ser_core").setLevel(logging.INFO)
     limits = RequestLimits() if options.rate is None else RequestLimits(requests_per_s=options.rate)
-    server = {"server.address": options.host, "server.port": options.port, "server.headless": options.headless}
+    server = dict(page_options(tomllib.loads(OPTIONS_FILE.read_text())))  # Streamlit seeks it in the working folder
+    server |= {"server.address": options.host, "server.port": options.port, "server.headless": options.headless}
     server["logger.hideWelcomeMessage"] = True  # or Streamlit lays an advertisement for its own tools over the pages
     server["server.allowedHosts"] = []  # that of .streamlit/config.toml is for `streamlit run`, without OriginCheck
     if public:

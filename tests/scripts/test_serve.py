@@ -1,6 +1,7 @@
 """The whole program in one process: what the README shows runs against a server that was really started."""
 
 import json
+import os
 import re
 import shlex
 import shutil
@@ -112,6 +113,20 @@ def test_no_page_of_another_site_is_answered(server, path):
     assert status() in (101, 200) and status(Origin=server[0]) in (101, 200)
     assert status(Origin="http://example.org") == status(Origin="null") == 403
     assert status(Host=elsewhere, Origin=f"http://{elsewhere}") == status(Host=elsewhere) == 403
+
+
+def test_the_options_of_the_pages_hold_in_any_working_folder(tmp_path):
+    """Streamlit seeks them there: elsewhere, `ser serve` had its defaults, with usage statistics and tracebacks."""
+    started = (
+        "import sys, streamlit as st; from streamlit.web.server.starlette import starlette_server as server; "
+        "from scripts import serve; server.UvicornRunner.run = lambda _: None; sys.argv = ['ser']; serve.main([]); "
+        "print(*map(st.get_option, ('browser.gatherUsageStats', 'client.showErrorDetails', 'server.fileWatcherType', "
+        "'theme.dark.primaryColor', 'server.address', 'server.allowedHosts')))"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", started], cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True
+    )
+    assert found.stdout.decode().splitlines()[-1] == "False none none #3D78AD 127.0.0.1 []", found.stderr.decode()
 
 
 def test_a_proxy_forwards_the_public_address():
