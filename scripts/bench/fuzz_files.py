@@ -56,7 +56,8 @@ def targets(work: Path) -> list[Target]:
     """Every file of every kind, intact."""
     (work / "own").mkdir()
     weight, bias = np.zeros((8, 16), np.float32), np.zeros(8, np.float32)
-    Adapter("small", "01234567", weight, bias, 8, 0.5, 0.5).save(work / "own/adapter.safetensors")
+    adapter = Adapter("small", "01234567", weight, bias, 8, 0.5, 0.5)
+    (work / "own/adapter.safetensors").write_bytes(adapter.to_bytes())
     reference = Reference("small", "01234567", np.ones(16, np.float32), 3, 9.0, 0.5, "clips")
     (work / "own/reference.json").write_text(json.dumps(reference.to_dict()))
     shutil.copy(paths.EMBEDDINGS / f"{ATLAS}.npz", work / "own")
@@ -72,7 +73,7 @@ def targets(work: Path) -> list[Target]:
 
 
 def _load_adapter(folder: Path) -> Adapter:
-    return Adapter.load(folder / "adapter.safetensors")
+    return Adapter.from_bytes((folder / "adapter.safetensors").read_bytes())
 
 
 def _load_reference(folder: Path) -> Reference:

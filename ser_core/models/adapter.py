@@ -5,14 +5,14 @@ by leave-one-out cross-validation.
 """
 
 import copy
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -42,26 +42,26 @@ class Adapter:
     accuracy: float  # of the adapted model, by leave-one-out
     accuracy_before: float  # of the model without it, on the same clips
 
-    def save(self, path: Path) -> None:
-        """Writes the correction as safetensors, without audio or embeddings."""
+    def to_bytes(self) -> bytes:
+        """The correction as safetensors, without audio or embeddings."""
         numbers = ("n_clips", "accuracy", "accuracy_before")
         metadata = {"model": self.model, "version": self.version} | {n: repr(getattr(self, n)) for n in numbers}
-        save_file({"weight": torch.from_numpy(self.weight), "bias": torch.from_numpy(self.bias)}, path, metadata)
+        return save({"weight": self.weight, "bias": self.bias}, metadata)
 
     @classmethod
-    def load(cls, path: Path) -> "Adapter":
-        """Inverse of save.
+    def from_bytes(cls, content: bytes) -> "Adapter":
+        """Inverse of to_bytes.
 
         Raises:
             AdapterError: a damaged or foreign file.
         """
         try:
-            with safe_open(path, "np") as file:
-                about = file.metadata() or {}
-                weight, bias = file.get_tensor("weight"), file.get_tensor("bias")
+            tensors = load(content)
+            about = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])["__metadata__"]
+            weight, bias = tensors["weight"], tensors["bias"]
             accuracies = (float(about[name]) for name in ("accuracy", "accuracy_before"))
             found = cls(about["model"], about["version"], weight, bias, int(about["n_clips"]), *accuracies)
-        except (SafetensorError, OSError, KeyError, ValueError, TypeError, AttributeError) as error:
+        except (SafetensorError, KeyError, ValueError, TypeError, AttributeError) as error:
             raise AdapterError(f"This is not an adapter of this program ({error!s:.60}).") from None
         if not found._is_valid():
             raise AdapterError("This adapter is damaged: its values are inconsistent.")

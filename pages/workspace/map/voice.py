@@ -1,8 +1,5 @@
 """Speaker adaptation: labelled clips of a person, the adapter fitted to them, its download and upload."""
 
-import tempfile
-from pathlib import Path
-
 import numpy as np
 import streamlit as st
 
@@ -89,11 +86,7 @@ def _show_adapter(name: str) -> None:
         f"Leave-one-out accuracy on {found.n_clips} clips: {found.accuracy:.0%}; without "
         f"adaptation {found.accuracy_before:.0%}. To use it, switch on “Speaker adaptation” in the clip’s settings."
     )
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "adapter.safetensors"
-        found.save(path)
-        content = path.read_bytes()
-    offer_download("Download the adapter", content, f"{name}_adapter.safetensors", "application/octet-stream")
+    offer_download("Download the adapter", found.to_bytes(), f"{name}_adapter.safetensors", "application/octet-stream")
 
 
 def _take_in(name: str) -> None:
@@ -106,10 +99,7 @@ def _take_in(name: str) -> None:
     try:
         if file.size > 1e6 * MOST_MEGABYTES:  # browsers may report another size
             raise AdapterError(f"A file of {file.size / 1e6:.0f} MB is not an adapter.")
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "adapter.safetensors"
-            path.write_bytes(file.getvalue())
-            found = Adapter.load(path)
+        found = Adapter.from_bytes(file.getvalue())
         apply_adapter(get_model(name), found)
     except AdapterError as error:
         st.error(plain(str(error)))
