@@ -69,7 +69,7 @@ def add(source: str, name: str, given: dict, download: bool) -> str:
     save_model(model, folder, "stock", Calibration(min_confidence=MIN_CONFIDENCE), {"start": called})
     load_model(folder, "cpu")
     labels = describe_labels(model.config.answers)
-    (folder / CARD_FILE).write_text(render_pretrained_card(name, called, model.n_parameters(), labels))
+    paths.write_text(folder / CARD_FILE, render_pretrained_card(name, called, model.n_parameters(), labels))
     return f"{name}: {labels}\nIt was never measured, and is not calibrated. Written to {folder}."
 
 

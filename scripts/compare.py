@@ -120,7 +120,7 @@ def write_page(comparison: Comparison, results: Sequence[EvaluationResult], fold
     """Writes the page with all figures, and returns its path."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{comparison.split}.html"
-    path.write_text(comparison_page(comparison, results))
+    paths.write_text(path, comparison_page(comparison, results))
     return path
 
 

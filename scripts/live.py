@@ -17,6 +17,7 @@ import numpy as np
 
 from scripts.common.errors import explains
 from scripts.common.flags import command_parser
+from ser_core import paths
 from ser_core.audio import AudioError, encode_wav
 from ser_core.inference import LivePrediction, LiveSession, LiveSummary, SpeakerReferenceError
 from ser_core.labels import format_probability
@@ -154,7 +155,7 @@ def listen(model: str, device: int | str | None, save: Path | None, running_refe
     if session.duration_s:
         print(as_text(session.summary()))
     if save and session.duration_s:
-        save.write_bytes(encode_wav(session.recording()))
+        paths.write_bytes(save, encode_wav(session.recording()))
     return code
 
 

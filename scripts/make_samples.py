@@ -102,7 +102,7 @@ def make_synthetic() -> None:
         sys.exit("espeak-ng is missing. Install it with the system's package manager, e.g. apt install espeak-ng.")
     paths.SAMPLES.mkdir(parents=True, exist_ok=True)
     listing = [write(sample) for sample in SAMPLES]
-    (paths.SAMPLES / "samples.json").write_text(json.dumps(listing, indent=2) + "\n")
+    paths.write_text(paths.SAMPLES / "samples.json", json.dumps(listing, indent=2) + "\n")
 
 
 def copy_voices(folder: Path) -> None:
@@ -136,8 +136,8 @@ def write_example(folder: Path) -> None:
     path, found = max(predictions.items(), key=lambda item: item[1].confidence)
     example = {"file": path.name, "model": found.model, "version": found.version, "emotion": found.emotion}
     example |= {"confidence": round(found.confidence, 4)}
-    (folder / "example.json").write_text(json.dumps(example, indent=2) + "\n")
-    (folder / "example.png").write_bytes(spectrogram(waveforms[path], EXAMPLE_COLUMNS).png)
+    paths.write_text(folder / "example.json", json.dumps(example, indent=2) + "\n")
+    paths.write_bytes(folder / "example.png", spectrogram(waveforms[path], EXAMPLE_COLUMNS).png)
 
 
 def choose_voices(clips: list[Utterance]) -> list[Utterance]:

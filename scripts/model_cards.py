@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 from scripts.common.errors import explains
 from scripts.common.flags import command_parser
+from ser_core import paths
 from ser_core.data import ProtocolError
 from ser_core.evaluation import ResultError, evaluation_sections, render_model_card
 from ser_core.models import (
@@ -60,7 +61,7 @@ def main(arguments: list[str] | None = None) -> int:
     for name, card in outdated.items():
         print(f"{name}: {'out of date' if options.check else 'written'}")
         if not options.check:
-            (checkpoint_folder(name) / CARD_FILE).write_text(card)
+            paths.write_text(checkpoint_folder(name) / CARD_FILE, card)
     return int(options.check and bool(outdated))
 
 

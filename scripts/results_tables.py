@@ -110,7 +110,7 @@ def main(arguments: list[str] | None = None) -> int:
     if options.check:
         return int(bool(outdated))
     for path, text in outdated.items():
-        path.write_text(text)
+        paths.write_text(path, text)
     return 0
 
 

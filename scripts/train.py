@@ -17,7 +17,6 @@ To publish it: cp -r runs/<run>/checkpoint checkpoints/<name>; python -m scripts
 
 import argparse
 import shlex
-import shutil
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -33,6 +32,7 @@ from scripts.common.fitting import fit_network, fit_on_functionals
 from scripts.common.flags import train_parser
 from scripts.common.folders import check_decoded, read_folders
 from scripts.common.train_head import train_head
+from ser_core import paths
 from ser_core.data import (
     CORPUS_NAMES,
     AudioStore,
@@ -122,7 +122,7 @@ def export(model: SERModel, family: str, folder: Path, data: TrainingData, train
     for bar in bars.values():
         bar.close()
     if (curve := folder.parent / CURVE_FILE).is_file():  # of a network
-        shutil.copy(curve, folder)
+        paths.write_text(folder / CURVE_FILE, curve.read_text())
     print(f"{folder} is ready. Evaluate it: python -m scripts.evaluate {shlex.quote(str(folder))}")
 
 

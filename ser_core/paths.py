@@ -71,6 +71,12 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text)
 
 
+def write_bytes(path: Path, content: bytes) -> None:
+    """Writes a file; arguments and errors as atomic_path."""
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(content)
+
+
 def write_json(path: Path, content: object) -> None:
     """Writes a JSON file with a value a line, in a folder that is made if missing; errors as atomic_path."""
     path.parent.mkdir(parents=True, exist_ok=True)

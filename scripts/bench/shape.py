@@ -188,7 +188,8 @@ def shape_table(columns: dict[str, Shape]) -> str:
 def write_table(page: Path, table: str) -> None:
     """Replaces the text between the marks of the page."""
     marks = re.compile(r"(<!-- shape -->).*?(<!-- /shape -->)", re.S)
-    page.write_text(marks.sub(lambda found: f"{found[1]}\n\n{table}\n\n{found[2]}", page.read_text()))
+    text = marks.sub(lambda found: f"{found[1]}\n\n{table}\n\n{found[2]}", page.read_text())
+    paths.write_text(page, text)
 
 
 def main(arguments: list[str] | None = None) -> int:

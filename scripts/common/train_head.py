@@ -9,6 +9,7 @@ import torch
 
 from scripts.common.noises import load_noise
 from scripts.common.tables import clip_bar
+from ser_core import paths
 from ser_core.audio import trim_silence
 from ser_core.data import AudioStore, audio_cache_folder, corpora_root, protocol_split, read_noises
 from ser_core.evaluation import fit_cross_corpus_calibration, fit_cross_corpus_novelty
@@ -75,7 +76,7 @@ def train_head(
     save_model(model, run.folder / "checkpoint", "whisper", calibration, training, novelty, offsets)
     if not model.config.tuned_layers:  # else the figures are of the model before its tuning
         write_run(run.folder, content | {"command": run.command}, curve.records)
-        (run.folder / "checkpoint" / CURVE_FILE).write_text(curve_text(curve.records))
+        paths.write_text(run.folder / "checkpoint" / CURVE_FILE, curve_text(curve.records))
     path = str(run.folder / "checkpoint")
     print(f"{path} is ready. Evaluate it: python -m scripts.evaluate {shlex.quote(path)}")
 

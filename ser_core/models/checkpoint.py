@@ -240,10 +240,10 @@ def save_model(
         binary[OFFSETS_FILE] = partial(save_offsets, offsets)
     texts = {name: _text_writer(_as_text(content)) for name, content in files.items() if name != CONFIG_FILE}
 
-    def write_config(path: Path) -> None:
+    def write_config(temporary: Path) -> None:
         """Written after the weights, whose hash it holds."""
-        digest = paths.file_sha256(path.with_name(f"{model.weights_file}.tmp"))  # as paths.atomic_path names it
-        path.write_text(_as_text(files[CONFIG_FILE] | {WEIGHTS_HASH: digest}))
+        digest = paths.file_sha256(temporary.with_name(f"{model.weights_file}.tmp"))  # as paths.atomic_path names it
+        temporary.write_text(_as_text(files[CONFIG_FILE] | {WEIGHTS_HASH: digest}))
 
     _write_atomically(folder, binary | texts | {CONFIG_FILE: write_config})
 
@@ -262,7 +262,7 @@ def save_metrics_and_card(folder: Path, metrics: dict, card: str) -> None:
 
 
 def _text_writer(text: str) -> Callable[[Path], object]:
-    return lambda path: path.write_text(text)
+    return lambda temporary: temporary.write_text(text)
 
 
 def _write_atomically(folder: Path, files: dict[str, Callable[[Path], object]]) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from huggingface_hub import EvalResult, ModelCardData, PyTorchModelHubMixin, snapshot_download
 from torch import Tensor, nn
 
+from ser_core import paths
 from ser_core.data import CORPUS_LANGUAGES, CORPUS_LICENCES, CORPUS_NAMES, protocol_split
 from ser_core.models.base import SERModel
 from ser_core.models.calibration import FARTHEST, NEAREST
@@ -126,7 +127,8 @@ def export_hub(name_or_folder: str | Path, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name in HUB_FILES:
         if name != CARD_FILE and (source / name).is_file():
-            shutil.copyfile(source / name, folder / name)
+            with paths.atomic_path(folder / name) as temporary:
+                shutil.copyfile(source / name, temporary)
     if isinstance(model, Whisper) and model.config.encoder:
         own = (model.calibration, training_record(source), model.novelty, model.emotion_offsets)
         save_model(model.standalone(), folder, "whisper", *own)
@@ -134,7 +136,7 @@ def export_hub(name_or_folder: str | Path, folder: Path) -> None:
     has_card = (source / CARD_FILE).is_file()
     card = (source / CARD_FILE).read_text() if has_card else _unevaluated_card(model, corpora)
     header = card_front_matter(model, sorted({CORPUS_LANGUAGES[corpus] for corpus in corpora}))
-    (folder / CARD_FILE).write_text(f"---\n{header}\n---\n\n{card}{_loading_section(model)}")
+    paths.write_text(folder / CARD_FILE, f"---\n{header}\n---\n\n{card}{_loading_section(model)}")
 
 
 def _training_corpora(checkpoint: Path) -> list[str]:

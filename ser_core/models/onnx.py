@@ -181,9 +181,8 @@ def _write_onnx(model: SERModel, path: Path) -> None:
 
 def write_onnx_readme(model: SERModel, folder: Path, measured: str) -> None:
     """Writes README.md: inputs, outputs, an example, and the measured difference as `measured` puts it."""
-    (folder / "README.md").write_text(
-        ONNX_README_TEMPLATE.format(code=ONNX_EXAMPLE_CODE, measured=measured, **onnx_metadata(model))
-    )
+    text = ONNX_README_TEMPLATE.format(code=ONNX_EXAMPLE_CODE, measured=measured, **onnx_metadata(model))
+    paths.write_text(folder / "README.md", text)
 
 
 def check_onnx_exportable(model: SERModel) -> None:

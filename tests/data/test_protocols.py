@@ -3,6 +3,7 @@
 import csv
 import random
 from collections import Counter, defaultdict
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -227,6 +228,17 @@ def test_the_committed_file_follows_from_the_names(name, tmp_path, monkeypatch):
     committed = (paths.PROTOCOLS / f"{name}.csv").read_bytes()
     monkeypatch.setattr(paths, "PROTOCOLS", tmp_path)
     assert write_protocol(name, shuffled).read_bytes() == committed
+
+
+def test_a_file_that_cannot_be_written_to_its_end_leaves_the_one_before_it(tmp_path, monkeypatch):
+    """As on a full disk: half a protocol would put test clips nowhere, and no message said so."""
+    monkeypatch.setattr(paths, "PROTOCOLS", tmp_path)
+    path = write_protocol("left-out", utterances())
+    before = path.read_bytes()
+    unwritable = replace(utterances()[-1], emotion="\udc80")
+    with pytest.raises(UnicodeEncodeError):
+        write_protocol("left-out", [*utterances()[:-1], unwritable])
+    assert path.read_bytes() == before and [*tmp_path.iterdir()] == [path]
 
 
 @pytest.mark.corpora
