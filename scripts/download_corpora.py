@@ -106,7 +106,7 @@ def get_or_explain(name: str, root: Path, accept_licence: bool) -> bool:
 def main(arguments: list[str] | None = None) -> int:
     parser = command_parser(__doc__)
     parser.add_argument("corpora", nargs="+", choices=CORPORA, metavar="CORPUS", help=", ".join(CORPORA))
-    parser.add_argument("--to", type=Path, default=Path(os.environ.get("SER_CORPORA", "datasets")))
+    parser.add_argument("--to", type=Path, default=Path(os.environ.get("SER_CORPORA") or "datasets"))
     parser.add_argument("--accept-licence", action="store_true", help="without the question")
     options = parser.parse_args(arguments)
     try:

@@ -21,7 +21,7 @@ SAMPLES = ASSETS / "samples"
 ICON = ASSETS / "icon.svg"
 PUBLISHED_TABLES = ASSETS / "published.json"
 EXPERIMENT_LOG = ASSETS / "experiments.jsonl"
-EMBEDDINGS = Path(os.environ.get("SER_EMBEDDINGS", ASSETS / "embeddings"))
+EMBEDDINGS = Path(os.environ.get("SER_EMBEDDINGS") or ASSETS / "embeddings")
 RUNS = Path("runs")  # of scripts.train, in the working directory
 STATIC = PACKAGE / "serving" / "static"
 """JavaScript, CSS and HTML of the live page; the recorder of the other pages shares its microphone.js."""

@@ -121,6 +121,25 @@ def test_import_is_quick_and_loads_no_torch():
     assert min(float(run_python(TIMED_IMPORT)) for _ in range(3)) < MAX_IMPORT_S
 
 
+FOLDERS = """
+import sys
+from ser_core import paths
+from ser_core.data import audio_cache_folder, corpora_root
+from scripts import download_corpora
+download_corpora.get = lambda name, root: print(root)
+download_corpora.main(["tess", "--accept-licence"])
+print(paths.EMBEDDINGS == paths.ASSETS / "embeddings", audio_cache_folder(), corpora_root())
+"""
+
+
+def test_an_empty_variable_counts_as_none(tmp_path, monkeypatch):
+    """As a compose file passes on those that are not set: downloads and caches went into the working folder."""
+    monkeypatch.chdir(tmp_path)
+    empty = dict.fromkeys(("SER_CORPORA", "SER_CACHE", "SER_EMBEDDINGS"), "")
+    found = run_python(FOLDERS, PYTHONPATH=str(ROOT), **empty).split()
+    assert found[-4:] == ["datasets", "True", "cache", "datasets"]
+
+
 def test_every_public_name_is_there():
     assert set(ser_core.__all__) == PUBLIC_NAMES
     assert all(getattr(ser_core, name) is not None for name in PUBLIC_NAMES)

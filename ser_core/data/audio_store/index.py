@@ -28,7 +28,7 @@ class Row(NamedTuple):
 
 def audio_cache_folder() -> Path:
     """Folder of the decoded recordings: SER_CACHE, or `cache/` in the working directory."""
-    return Path(os.environ.get("SER_CACHE", "cache"))
+    return Path(os.environ.get("SER_CACHE") or "cache")
 
 
 def read_index(folder: Path) -> dict[str, Row]:
