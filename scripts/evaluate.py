@@ -127,15 +127,15 @@ def read_votes(utterances: Sequence[Utterance]) -> ListenerVotes | None:
     return found
 
 
-def record(task: EvaluationTask, predictions: PredictionTable, metrics: Metrics) -> None:
+def record(task: EvaluationTask, predictions: PredictionTable, metrics: Metrics) -> Path:
     """Writes the result file; for a checkpoint under its own protocol also its metrics and model card."""
     result = build_result(task, predictions, metrics)
     path = save_result(result)
-    print(f"written: {path.parent.name}/{path.name}")
     if task.is_own_result:
         own, sections = own_metrics(result), evaluation_sections(task.name)
         card = render_model_card(task.name, task.config, own, task.model.n_parameters(), sections)
         save_metrics_and_card(task.folder, own, card)
+    return path
 
 
 def is_reproduced(
@@ -158,13 +158,13 @@ def run(tasks: Sequence[EvaluationTask], writing: bool) -> bool:
     votes, equal = read_votes(utterances), True
     with clip_bar(tasks[0].split, len(utterances)) as show:
         tables = predict_utterances_per_model([task.model for task in tasks], utterances, show)
-    for task, predictions in zip(tasks, tables, strict=True):
-        metrics = compute_metrics(predictions, votes)
+    found = [(*pair, compute_metrics(pair[1], votes)) for pair in zip(tasks, tables, strict=True)]
+    written = [record(*measured) for measured in found if writing]  # before the tables, whose reader may have enough
+    for task, predictions, metrics in found:
         print_evaluation(task, metrics)
-        if writing:
-            record(task, predictions, metrics)
-        else:
-            equal &= is_reproduced(task, predictions, metrics, votes)
+        equal &= writing or is_reproduced(task, predictions, metrics, votes)
+    for path in written:
+        print(f"written: {path.parent.name}/{path.name}")
     return equal
 
 
@@ -193,6 +193,8 @@ def run_folders(options: argparse.Namespace) -> bool:
         check_labels(model, utterances)
     references = {model: own_references(model, utterances, options) for model in models}
     tables, failed, notes = predict_folders(models, utterances, references)
+    if options.predictions and len(failed) < len(utterances):  # before the tables, whose reader may have enough
+        save_predictions(options.predictions, dict(zip(names, tables, strict=True)))
     print_listed("could not be read", failed)
     print_listed("read with a note", notes)
     if len(failed) == len(utterances):
@@ -201,8 +203,6 @@ def run_folders(options: argparse.Namespace) -> bool:
         print(f"\n{name}")
         print_own_result(predictions, references[model], options)
         print_leaks(name, predictions.utterances)
-    if options.predictions:
-        save_predictions(options.predictions, dict(zip(names, tables, strict=True)))
     return not failed
 
 
@@ -240,7 +240,7 @@ def save_predictions(path: Path, tables: Mapping[str, PredictionTable]) -> None:
         write_predictions(path, tables)
     except OSError as error:
         raise ResultError(f"{path} cannot be written: {error.strerror}. Name another file.") from None
-    print(f"\npredictions in {path}")
+    print(f"predictions in {path}")
 
 
 def own_references(model: SERModel, utterances: Sequence[Utterance], options: argparse.Namespace) -> OwnReferences:

@@ -95,7 +95,10 @@ def evaluate_parser() -> argparse.ArgumentParser:
         help="with --folder: recordings of one speaker are the reference of each other",
     )
     parser.add_argument(
-        "--predictions", type=Path, metavar="FILE", help="with --folder: write the prediction of each recording (.csv)"
+        "--predictions",
+        type=result_path,
+        metavar="FILE",
+        help="with --folder: write the prediction of each recording (.csv)",
     )
     return parser
 

@@ -1,5 +1,6 @@
 """scripts.evaluate: recorded results, reproduction, leaks, and missing recordings."""
 
+import errno
 import hashlib
 import json
 import re
@@ -19,6 +20,7 @@ from ser_core.data.protocols.splits import protocol_split
 from ser_core.evaluation import evaluator, results
 from ser_core.metrics.scores import compute_scores
 from ser_core.models.checkpoint import Calibration, load_model, save_model
+from ser_core.models.names import training_record
 from tests.make_corpus import write_crema_d
 
 
@@ -34,6 +36,17 @@ def test_evaluate_writes_and_reproduces_its_figures(run_evaluate, workbench, che
     code, out, _ = run_evaluate("small")
     assert code == 0 and re.search(r"^crema_d +12 +2 ", out, re.M)
     assert "equal to speaker-independent-0/small.json" in out and "equal to small/metrics.json" in out
+
+
+def test_results_are_written_also_when_nobody_reads_the_tables(workbench, checkpoints, new_model, monkeypatch):
+    def leave(*arguments):
+        raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+    save_model(new_model(), checkpoints / "second", "resonet", Calibration(), training_record(checkpoints / "small"))
+    monkeypatch.setattr(evaluate, "print_evaluation", leave)
+    monkeypatch.setattr("scripts.common.errors.discard_output", lambda: None)  # that of the tests
+    assert evaluate.main(["small", "second", "--write"]) == 1
+    assert (workbench / "small.json").is_file() and (workbench / "second.json").is_file()
 
 
 def test_a_result_has_its_provenance(workbench, checkpoints):

@@ -116,6 +116,13 @@ def test_nothing_is_written_over(until_ctrl_c, checkpoints, tmp_path):
     assert (tmp_path / "mine.wav").read_text() == "mine"
 
 
+def test_a_recording_that_cannot_be_kept_is_refused_before_anybody_speaks(checkpoints, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("scripts.common.flags.os.access", lambda path, mode: False)  # root may write everywhere
+    with pytest.raises(SystemExit):
+        live.main(["--model", "small", "--save", str(tmp_path / "a.wav")])
+    assert "a.wav' cannot be written" in capsys.readouterr().err
+
+
 def test_what_was_said_is_not_lost_with_the_microphone(microphone, checkpoints, tmp_path, capsys, speech):
     assert live.main(["--model", "small", "--save", str(tmp_path / "a.wav")]) == 2
     said = capsys.readouterr()

@@ -1,6 +1,7 @@
 """--folder and --map: recordings of one's own in scripts.prepare_corpora, evaluate, train and export_embeddings."""
 
 import csv
+import errno
 import json
 import re
 import shutil
@@ -156,6 +157,28 @@ def test_the_predictions_of_a_folder_are_written(office, checkpoints, tmp_path, 
     assert evaluate.main(["small", "other", *command]) == 0
     with out.open(newline="") as file:
         assert [row["model"] for row in csv.DictReader(file)] == ["small"] * 6 + ["other"] * 6
+
+
+def test_the_predictions_of_a_folder_are_written_also_when_nobody_reads_the_table(
+    office, checkpoints, tmp_path, monkeypatch
+):
+    def leave(*arguments):
+        raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+    monkeypatch.setattr(evaluate, "print_listed", leave)
+    monkeypatch.setattr("scripts.common.errors.discard_output", lambda: None)  # that of the tests
+    out = tmp_path / "found.csv"
+    assert evaluate.main(["small", *with_folder(office, "joy=happy"), "--predictions", str(out)]) == 1
+    assert len(out.read_text().splitlines()) == 7
+
+
+def test_predictions_in_a_folder_that_may_not_be_written_are_refused_before_the_work(
+    office, checkpoints, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr("scripts.common.flags.os.access", lambda path, mode: False)  # root may write everywhere
+    with pytest.raises(SystemExit):
+        evaluate.main(["small", *with_folder(office), "--predictions", str(tmp_path / "found.csv")])
+    assert "found.csv' cannot be written: name a file" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["found.txt", "nowhere/found.csv"])
