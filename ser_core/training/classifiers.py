@@ -133,7 +133,8 @@ def _read_functionals(path: Path, settings: str) -> dict[str, np.ndarray]:
         if str(file["settings"]) != settings:
             return {}
         parts = np.split(file["functionals"], np.cumsum(file["n_windows"])[:-1])
-        return dict(zip(file["utterances"].tolist(), parts, strict=True))
+        found = zip(file["utterances"].tolist(), parts, strict=True)
+        return {name: rows for name, rows in found if np.isfinite(rows).all()}  # earlier versions kept NaN at Ctrl-C
 
 
 def _write_functionals(path: Path, settings: str, known: dict[str, np.ndarray]) -> None:

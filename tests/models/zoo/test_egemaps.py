@@ -1,5 +1,7 @@
 """The scikit-learn models: the contract of the networks, on what the real opensmile computes."""
 
+import ctypes
+import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -405,6 +407,19 @@ def test_an_interrupted_extraction_goes_on(known, crema_d, tmp_path, monkeypatch
     assert done == [2, 4, 5] and len(calls) == 4 + 3
 
 
+def test_functionals_that_are_no_numbers_are_extracted_again(known, crema_d, tmp_path):
+    """Ctrl-C left NaN in the files of earlier versions."""
+    _, store = known
+    ids, path = [clip.id for clip in clips(crema_d)][:3], tmp_path / "functionals.npz"
+    first = cached_functionals(ids, 80_000, store, path)
+    with np.load(path) as file:
+        spoilt = dict(file)
+    spoilt["functionals"][1] = np.nan
+    np.savez(path, **spoilt)
+    again = cached_functionals(ids, 80_000, store, path)
+    np.testing.assert_array_equal(np.concatenate([*again.values()]), np.concatenate([*first.values()]))
+
+
 def test_functionals_of_other_windows_are_not_reused(known, crema_d, tmp_path):
     _, store = known
     (clip, *_), path = clips(crema_d), tmp_path / "functionals.npz"
@@ -476,6 +491,19 @@ def test_the_script_makes_a_checkpoint(known, crema_d, cache, tmp_path, monkeypa
     assert train_script.main(command) == 0
     model = load_model(tmp_path / "runs" / "T" / "checkpoint")
     assert model.config.classifier == "tree" and model.calibration.temperature != 1.0
+
+
+def test_ctrl_c_in_the_middle_of_a_clip_is_not_lost(monkeypatch):
+    """opensmile calls Python back from C, which ignores errors: Ctrl-C did nothing but make the functionals NaN."""
+    from_c = ctypes.CFUNCTYPE(None)(lambda: signal.raise_signal(signal.SIGINT))
+
+    def smile(waveform, sample_rate):
+        from_c()
+        return np.zeros(88)
+
+    monkeypatch.setattr(egemaps, "opensmile_extractor", lambda: smile)
+    with pytest.raises(KeyboardInterrupt):
+        egemaps.egemaps_functionals(np.zeros(16_000, np.float32))
 
 
 @pytest.fixture

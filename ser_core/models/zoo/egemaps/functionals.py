@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache
@@ -70,7 +71,10 @@ def functionals_cache() -> Iterator[None]:
 
 
 def _extract_functionals(waveform: np.ndarray) -> np.ndarray:
-    return opensmile_extractor()(waveform, 16_000).astype(np.float32).reshape(N_FUNCTIONALS)
+    """In a thread of its own: opensmile calls Python back from C, where Ctrl-C is lost, and NaN the result."""
+    with ThreadPoolExecutor(1) as thread:
+        found = thread.submit(opensmile_extractor(), waveform, 16_000).result()
+    return found.astype(np.float32).reshape(N_FUNCTIONALS)
 
 
 def _normalise_level(waveform: np.ndarray) -> np.ndarray:
