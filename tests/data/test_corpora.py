@@ -399,6 +399,10 @@ def test_the_real_corpora_in_other_languages_are_read_completely():
             assert utterance.path.parent.name.lower() in (utterance.emotion, "anger", *utterance.speaker.split("-"))
 
 
+def test_a_key_has_no_hyphen_which_divides_corpus_and_speaker():
+    assert all(re.fullmatch(r"\w+", corpus) for corpus in CORPUS_NAMES)
+
+
 @pytest.mark.corpora
 def test_every_real_utterance_is_complete():
     for utterance in read_corpora(corpora_root()).utterances:
