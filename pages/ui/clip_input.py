@@ -14,7 +14,7 @@ from pages.ui.components.recorder import recorder
 from pages.ui.results import evaluated_at, utterances
 from pages.ui.samples import SAMPLES, Voice, sample_list, voices
 from pages.ui.session import UploadedSource, input_key, session
-from pages.ui.text import plain
+from pages.ui.text import corpus_actor, plain
 from pages.ui.voice.sentences import SENTENCES
 from ser_core.audio import AUDIO_SUFFIXES
 from ser_core.data import (
@@ -162,7 +162,7 @@ def utterance_source(utterance: Utterance, link: str) -> UploadedSource:
     Args:
         link: for the address; "" where the utterance id, which has the label in it, would give it away.
     """
-    name = f"{CORPUS_NAMES[utterance.corpus]}, {utterance.sex} actor {utterance.speaker.split('-')[1]}"
+    name = corpus_actor(utterance)
     return UploadedSource("corpus", name, str(utterance.path), utterance=utterance, link=link)
 
 

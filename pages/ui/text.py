@@ -1,6 +1,6 @@
 """Sentences shared by several pages."""
 
-from ser_core.data import CORPUS_NAMES, SPEAKER_OVERLAP, corpus_name
+from ser_core.data import CORPUS_NAMES, SPEAKER_OVERLAP, Utterance, corpus_name
 from ser_core.evaluation import describe_expected_accuracy, measured_reference
 from ser_core.inference import MIN_SPEECH_TO_PREDICT_S, Prediction
 
@@ -27,6 +27,12 @@ def split_title(split: str) -> str:
         return split
     rest = split.removeprefix(name).removeprefix("-")
     return f"{SPLIT_TITLES[name]} {corpus_name(rest)}".rstrip()
+
+
+def corpus_actor(utterance: Utterance) -> str:
+    """The corpus and the actor of a recording, with the sex where it is known."""
+    sex = "" if utterance.sex == "unknown" else f"{utterance.sex} "
+    return f"{corpus_name(utterance.corpus)}, {sex}actor {utterance.speaker.split('-')[1]}"
 
 
 def describe_performance(metrics: dict) -> str:

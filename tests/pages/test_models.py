@@ -3,6 +3,7 @@
 import shutil
 import time
 from itertools import groupby
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -12,8 +13,9 @@ from pages.learn.corpora import _leaked
 from pages.models import comparison, fairness, ranking, verdict
 from pages.models.training import runs
 from pages.ui import results
-from pages.ui.text import split_title
+from pages.ui.text import corpus_actor, split_title
 from ser_core import paths
+from ser_core.data.file_names import parse_filename
 from ser_core.data.protocols.splits import protocol_folds, protocol_split
 from ser_core.data.utterances import CORPUS_NAMES
 from ser_core.evaluation.comparison.pairs import PairwiseTest
@@ -245,6 +247,12 @@ def test_a_damaged_result_is_named(page, monkeypatch, tmp_path):
     page.run()
     assert not page.exception
     assert "broken\\.json" in page.error[0].value
+    assert page.error[0].proto.title == "This cannot be computed"  # it said that the audio cannot be analysed
+
+
+def test_an_actor_of_unknown_sex_is_not_unknown():
+    names = [corpus_actor(parse_filename(Path(name))) for name in ("1006_IOM_HAP_XX.wav", "1157_kz_acaba.wav")]
+    assert names == ["CREMA-D, female actor 1006", "TurEV-DB, actor 1157"]
 
 
 def test_a_new_result_is_read_without_a_restart(tmp_path, monkeypatch):

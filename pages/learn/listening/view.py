@@ -12,7 +12,7 @@ from pages.ui.export import offer_download, rows_as_csv
 from pages.ui.layout import show_rows
 from pages.ui.results import utterances
 from pages.ui.session import UploadedSource
-from pages.ui.text import plain
+from pages.ui.text import corpus_actor, plain
 from ser_core.data import CORPUS_NAMES, Utterance
 from ser_core.labels import EMOTIONS, format_probability
 from ser_core.plots import confusion_heatmap, emotion_label
@@ -201,7 +201,7 @@ def _about(clip: Utterance | Sample) -> str:
     """Shown after the guess."""
     if isinstance(clip, Sample):
         return f"Synthetic sample: {clip.corpus}"
-    return f"{CORPUS_NAMES[clip.corpus]}, {clip.sex} actor {clip.speaker.split('-')[1]}"
+    return corpus_actor(clip)
 
 
 def show_score() -> None:
