@@ -59,7 +59,7 @@ def draw_player(prepared: PreparedClip, strip: Hashable) -> None:
     state = session().page(SoundState)
     state.strip = strip
     cells = state.strips.get(strip, [])
-    player(prepared.tracks, prepared.known_speech, cells, key="player", on_trim=trim, docked=True)
+    player(prepared.tracks, prepared.known_speech, cells, "player", trim)
 
 
 def draw_remote(prepared: PreparedClip | None = None) -> None:

@@ -53,7 +53,7 @@ asked = {{"id": 1, "start_s": 1.0, "end_s": 1.6}}
 remote(key="remote", request=asked, cells=[*map(asdict, cells)], sound=sound_id(tracks), speech=[(0.5, 2.0)])
 time.sleep(2)
 with place:
-    player(tracks, None, key="player", docked=True)
+    player(tracks, None, [], "player", print)
 """
 HEIGHT = "element => element.offsetHeight"
 FAULTS = {

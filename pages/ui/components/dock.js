@@ -7,7 +7,6 @@ const TAKES_KEYS = "input, textarea, select, button, a, audio, video, summary, c
     .map((role) => `, [role=${role}]`).join("");
 
 function dock(player) {
-  player.stage.closest(".player").classList.add("docked");
   const onPlay = (event) => {
     const { url, start_s, end_s } = event.detail;
     if (url) return;

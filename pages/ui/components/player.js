@@ -12,16 +12,14 @@ export default function ({ data, parentElement, setTriggerValue }) {
   if (!players.has(parentElement)) players.set(parentElement, build(parentElement));
   const player = players.get(parentElement);
   player.send = (interval) => setTriggerValue("trim", interval);
-  player.trim.hidden = !data.trims;
   const isNew = player.id !== data.id;
   if (isNew) load(player, data);
   showSpeech(player, data);
   if (player.cellsId !== data.cells_id) drawCells(player, data);
-  if (data.docked && !player.undock) dock(player);
-  if (data.docked && isNew) takeHanded(player);
+  if (isNew) takeHanded(player);
   return () => {
     player.audio.pause();
-    player.undock?.();
+    player.undock();
     player.stay();
     player.resize.disconnect();
     players.delete(parentElement);
@@ -53,6 +51,7 @@ function build(parentElement) {
   listenToLoop(player);
   player.resize = new ResizeObserver(() => { drawTicks(player); drawNames(player); });
   player.resize.observe(stage);
+  dock(player);
   return player;
 }
 
@@ -241,7 +240,7 @@ function showTime(player) {
   player.predicted.textContent = predicted;
   player.stage.setAttribute("aria-valuenow", now.toFixed(1));
   player.stage.setAttribute("aria-valuetext", `${now.toFixed(1)} s of ${player.duration.toFixed(1)} s ${predicted}`);
-  if (player.undock) sayTime(player, now);
+  sayTime(player, now);
 }
 
 function clock(time_s, resolution_s) {

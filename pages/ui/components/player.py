@@ -75,20 +75,17 @@ def _percent(values: np.ndarray) -> list[int]:
 def player(
     tracks: Sequence[Track],
     speech: Sequence[tuple[float, float]] | None,
-    cells: Sequence[Cell] = (),
-    *,
+    cells: Sequence[Cell],
     key: str,
-    on_trim: Callable[[float, float], None] | None = None,
-    docked: bool = False,
+    on_trim: Callable[[float, float], None],
 ) -> None:
-    """Show versions of one recording.
+    """Show versions of one recording; it has the keys of the page, and plays what `ser:play` events ask for.
 
     Args:
         tracks: of equal length; the last one is chosen first.
         speech: (start_s, end_s) of the speech; None: not known yet, the remote control brings it.
         cells: labels over time, without gaps.
         on_trim: called with (start_s, end_s) when the person wants to keep only the chosen interval.
-        docked: the player of the workspace: lower, with the keys of the page, and played by `ser:play` events.
     """
     hertz = [{"text": format_frequency(hz), "height": height} for hz, height in tracks[0].spectrogram.frequency_ticks]
     cells = [asdict(cell) for cell in cells]
@@ -104,8 +101,6 @@ def player(
             "speech": speech,
             "cells": cells,
             "cells_id": hashlib.sha256(json.dumps(cells).encode()).hexdigest(),
-            "trims": on_trim is not None,
-            "docked": docked,
         },
     )
 
@@ -124,14 +119,14 @@ def sound_id(tracks: Sequence[Track]) -> str:
     return " ".join(track.id for track in tracks)
 
 
-def _trimmed(key: str, on_trim: Callable[[float, float], None] | None) -> None:
+def _trimmed(key: str, on_trim: Callable[[float, float], None]) -> None:
     """What the browser sent may be anything."""
     sent = sent_value(key, "trim")
     try:
         start_s, end_s = float(sent["start_s"]), float(sent["end_s"])
     except (KeyError, TypeError, ValueError):
         return
-    if on_trim and 0 <= start_s < end_s < float("inf"):
+    if 0 <= start_s < end_s < float("inf"):
         on_trim(start_s, end_s)
 
 
