@@ -16,7 +16,6 @@ import sys
 import warnings
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -36,10 +35,9 @@ from ser_core.inference import (
     SpeakerReferenceError,
     check_reference,
     collection_reference,
-    draw_reference_files,
     guard_formula,
     prediction_record,
-    reference_part,
+    read_drawn_clips,
     speaker_reference,
 )
 from ser_core.labels import EMOTIONS, format_probability
@@ -88,10 +86,7 @@ def _saved_reference(file: str) -> Reference:
 
 
 def _together(models: list[SERModel], files: list[str]) -> list[ReferenceChoice]:
-    waveforms = []
-    for i in draw_reference_files(files):
-        with suppress(AudioError):  # the record of the file says why
-            waveforms.append(reference_part(_read_clip(files[i])))
+    waveforms = read_drawn_clips(files, list(map(Path, files)))
     references = [collection_reference(model, waveforms) for model in models]
     if None in references:
         raise SpeakerReferenceError(f"--reference {TOGETHER} needs three files with speech, in several moods.")

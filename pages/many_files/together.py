@@ -1,18 +1,15 @@
 """Files as the reference of each other: recordings of one kind, of any speaker."""
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 
-import numpy as np
 import streamlit as st
 from streamlit.typing import UploadedFile
 
 from pages.ui.model_picker import get_model
 from pages.ui.text import plain
 from pages.ui.voice.personal import PersonalModel, personal_model
-from ser_core.audio import AudioError, read_audio
-from ser_core.inference import Reference, collection_reference, draw_reference_files, reference_part
+from ser_core.inference import Reference, collection_reference, read_drawn_clips
 from ser_core.models import models_with_reference
 
 
@@ -39,7 +36,8 @@ class Together:
         key = (name, model.version, *ids)
         if key not in self.references:
             with st.spinner("Reading some of the files"):
-                made = collection_reference(model, _read(files))
+                clips = read_drawn_clips([file.name for file in files], files)
+                made = collection_reference(model, clips)
             self.references = {known: found for known, found in self.references.items() if known[2:] == ids}
             self.references[key] = made
         return self.references[key]
@@ -62,12 +60,3 @@ def describe_together(models: Sequence[PersonalModel]) -> str:
 def is_together(model: PersonalModel) -> bool:
     """Whether a model predicts relative to the files."""
     return bool(model.reference) and model.reference.source == "collection"
-
-
-def _read(files: Sequence[UploadedFile]) -> list[np.ndarray]:
-    """The files of the reference, without those that cannot be read: their row says why."""
-    waveforms = []
-    for i in draw_reference_files([file.name for file in files]):
-        with suppress(AudioError):
-            waveforms.append(reference_part(read_audio(files[i]).waveform))
-    return waveforms

@@ -39,6 +39,7 @@ from .io import (
     FLOOR_DBFS as FLOOR_DBFS,
     MAX_AUDIO_BYTES as MAX_AUDIO_BYTES,
     SAMPLE_RATE as SAMPLE_RATE,
+    AudioFile as AudioFile,
     Recording as Recording,
     check_waveform as check_waveform,
     check_waveforms as check_waveforms,

@@ -1,13 +1,11 @@
 """Adaptation without training: to a speaker by a few unlabelled clips, to a collection by some of its recordings."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
-from ser_core.audio import AudioError, read_audio
 from ser_core.data import (
     UNKNOWN_SPEAKER,
     AudioStore,
@@ -23,9 +21,8 @@ from ser_core.inference import (
     Reference,
     check_takes_reference,
     collection_reference,
-    draw_reference_files,
     has_speech,
-    reference_part,
+    read_drawn_clips,
     run_clips,
     speaker_reference,
 )
@@ -102,11 +99,8 @@ def _drawn_clips(
     """Each group of recordings, and the start of at most 30 of them: one group at a time in memory."""
     for name in dict.fromkeys(map(group, utterances)):
         own = [utterance for utterance in utterances if group(utterance) == name]
-        drawn = []
-        for i in draw_reference_files([str(utterance.path) for utterance in own]):
-            with suppress(AudioError):
-                drawn.append(reference_part(read_audio(own[i].path).waveform))
-        yield name, drawn
+        files = [utterance.path for utterance in own]
+        yield name, read_drawn_clips(list(map(str, files)), files)
 
 
 def embed_test_speech(model: SERModel) -> EmbeddedSpeech:

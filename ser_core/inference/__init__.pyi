@@ -129,7 +129,7 @@ from .reference_clips import (
     MAX_REFERENCE_CLIPS as MAX_REFERENCE_CLIPS,
     MIN_REFERENCE_CLIPS as MIN_REFERENCE_CLIPS,
     MIN_SUGGESTED_COLLECTION as MIN_SUGGESTED_COLLECTION,
-    draw_reference_files as draw_reference_files,
+    read_drawn_clips as read_drawn_clips,
     reference_part as reference_part,
 )
 from .results import (

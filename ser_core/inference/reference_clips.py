@@ -2,11 +2,12 @@
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import PurePosixPath
 
 import numpy as np
 
-from ser_core.audio import SAMPLE_RATE
+from ser_core.audio import SAMPLE_RATE, AudioError, AudioFile, read_audio
 
 MIN_REFERENCE_CLIPS = 3  # fewer work, with a note
 MAX_REFERENCE_CLIPS = 30
@@ -40,6 +41,20 @@ def draw_reference_files(names: Sequence[str]) -> list[int]:
     """Which of the files of a folder are the reference: the same in any order, and whatever stands before the names."""
     order = sorted(range(len(names)), key=lambda i: _place_in_folder(names[i]))
     return [order[i] for i in draw_reference_clips(len(names))]
+
+
+def read_drawn_clips(names: Sequence[str], files: Sequence[AudioFile]) -> list[np.ndarray]:
+    """The start of the files that are drawn, without those that cannot be read: what predicts these says why.
+
+    Args:
+        names: of the files, as for draw_reference_files.
+        files: as for read_audio.
+    """
+    clips = []
+    for i in draw_reference_files(names):
+        with suppress(AudioError):
+            clips.append(reference_part(read_audio(files[i]).waveform))
+    return clips
 
 
 def _place_in_folder(name: str) -> list[tuple[bool, str]]:

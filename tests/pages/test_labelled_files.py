@@ -178,8 +178,8 @@ def test_the_reference_of_the_files_is_made_again_for_a_model_that_was_trained_a
     made, version = [], ["1"]
     monkeypatch.setattr("pages.many_files.together.get_model", lambda name: SimpleNamespace(version=version[0]))
     monkeypatch.setattr("pages.many_files.together.collection_reference", lambda model, _: made.append(model) or model)
-    monkeypatch.setattr("pages.many_files.together._read", list)
-    together, one, other = Together(), SimpleNamespace(file_id="a"), SimpleNamespace(file_id="b")
+    monkeypatch.setattr("pages.many_files.together.read_drawn_clips", lambda names, files: list(files))
+    together, (one, other) = Together(), (SimpleNamespace(file_id=i, name=i) for i in "ab")
     assert together.reference("x", [one]) is together.reference("x", [one]) and len(made) == 1
     together.reference("x", [one, other])
     version[0] = "2"
