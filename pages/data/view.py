@@ -6,7 +6,8 @@ import streamlit as st
 
 from pages.ui import results
 from pages.ui.chart import chart
-from pages.ui.clip_table import download_rows, show_recording
+from pages.ui.clip_table import show_recording
+from pages.ui.export import download_rows
 from pages.ui.layout import opened, show_rows
 from pages.ui.text import split_title
 from ser_core.data import (

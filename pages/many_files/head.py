@@ -10,8 +10,7 @@ import streamlit as st
 from pages.many_files import state
 from pages.many_files.batch import TRAINING, Batch, BatchRow, confusion, predictions_of
 from pages.ui.chart import chart
-from pages.ui.clip_table import download_rows
-from pages.ui.export import offer_download
+from pages.ui.export import download_rows, offer_download
 from pages.ui.model_picker import get_model
 from pages.ui.text import plain
 from ser_core.evaluation import MIN_CLIPS_PER_EMOTION, OwnHead, clips_for_head, missing_for_head, train_head

@@ -8,7 +8,7 @@ import streamlit as st
 from pages.many_files import state
 from pages.many_files.batch import Batch, BatchRow, confusion, predictions_of
 from pages.ui.chart import chart
-from pages.ui.clip_table import download_rows
+from pages.ui.export import download_rows
 from ser_core.evaluation import Confound, DoubtfulLabel, find_duplicates, measure_confounds, rank_doubtful_labels
 from ser_core.inference import stack_probabilities
 from ser_core.labels import EMOTIONS

@@ -4,8 +4,8 @@ import streamlit as st
 
 from pages.ui import results
 from pages.ui.chart import chart
-from pages.ui.clip_table import download_rows
-from pages.ui.layout import opened, show_rows
+from pages.ui.export import offer_table
+from pages.ui.layout import show_rows
 from pages.ui.results import EvaluationResults
 from pages.ui.text import split_title
 from ser_core.data import CORPUS_NAMES, corpus_name, split_name
@@ -43,11 +43,9 @@ def _show_differences(found: EvaluationResults) -> None:
         numbers=False,
         alt=f"{len(pairs) - alike} of {len(pairs)} pairs of models differ; the table has the p-values.",
     )
-    if box := opened("Table", "pairs-table"):
-        with box:
-            rows = [_pair_row(pair, found.comparison.n_clips) for pair in pairs]
-            show_rows(rows, "All pairs of models")
-            download_rows("Download the pairs", rows, f"{found.comparison.split}_pairs.csv")
+    rows = [_pair_row(pair, found.comparison.n_clips) for pair in pairs]
+    name = f"{found.comparison.split}_pairs.csv"
+    offer_table(rows, "All pairs of models", "pairs-table", "Download the pairs", name)
 
 
 def _pair_row(pair: PairwiseTest, n_clips: int) -> dict:

@@ -5,8 +5,7 @@ import streamlit as st
 from pages.models.predictions import EVERYTHING, choose_model
 from pages.ui import results
 from pages.ui.chart import chart
-from pages.ui.clip_table import download_rows
-from pages.ui.layout import opened
+from pages.ui.export import offer_table
 from pages.ui.results import EvaluationResults
 from ser_core.data import CORPUS_NAMES, corpus_name
 from ser_core.evaluation import GROUPINGS, PredictionTable, score_groups
@@ -36,10 +35,8 @@ def show_groups(found: EvaluationResults) -> None:
         rows += [_row(by, name, scores) for name, scores in groups.items()]
         with column:
             _show_grouping(by, groups, model, {"chance": 1 / len(table.labels)})
-    if box := opened("Table", "groups-table"):
-        with box:
-            st.dataframe(rows, hide_index=True, placeholder="", alt="UAR of every group of speakers")
-            download_rows("Download the groups", rows, f"{found.comparison.split}_{model}_groups.csv")
+    name = f"{found.comparison.split}_{model}_groups.csv"
+    offer_table(rows, "UAR of every group of speakers", "groups-table", "Download the groups", name)
 
 
 def _n_speakers(table: PredictionTable) -> int:

@@ -7,8 +7,8 @@ import streamlit as st
 
 from pages.ui import results
 from pages.ui.chart import chart
-from pages.ui.clip_table import download_rows
-from pages.ui.layout import opened, show_rows
+from pages.ui.export import download_rows, offer_table
+from pages.ui.layout import show_rows
 from pages.ui.results import EvaluationResults
 from pages.ui.text import plain, split_title
 from ser_core.data import CORPUS_NAMES
@@ -80,12 +80,9 @@ def _show_corpora(comparison: Comparison, ranking: Sequence[RankedModel]) -> Non
     corpora = {s.model: {CORPUS_NAMES[name]: scores["uar"] for name, scores in s.corpora.items()} for s in ranking}
     st.caption("UAR of each corpus; in the table 95% intervals over speakers, from eight of a corpus on")
     chart(score_heatmap(corpora), key="corpora", numbers=False, alt="UAR by model and corpus")
-    if box := opened("Table", "corpora-table"):
-        with box:
-            rows = [_corpora_row(standing) for standing in ranking]
-            alt = "UAR in percent by model and corpus, with intervals over speakers"
-            st.dataframe(rows, hide_index=True, alt=alt)
-            download_rows("Download the corpora", rows, f"{comparison.split}_corpora.csv")
+    rows = [_corpora_row(standing) for standing in ranking]
+    alt = "UAR in percent by model and corpus, with intervals over speakers"
+    offer_table(rows, alt, "corpora-table", "Download the corpora", f"{comparison.split}_corpora.csv")
 
 
 def _references(comparison: Comparison) -> dict[str, float]:

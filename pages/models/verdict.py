@@ -3,7 +3,7 @@
 import streamlit as st
 
 from pages.ui.chart import chart
-from pages.ui.clip_table import download_rows
+from pages.ui.export import download_rows
 from pages.ui.layout import opened, show_rows
 from pages.ui.results import read_verdict, read_verdicts
 from pages.ui.text import UAR_HELP, plain

@@ -1,12 +1,11 @@
 """A table of recordings of the corpora, with a player where they are there."""
 
-from functools import partial
 from pathlib import Path
 
 import streamlit as st
 
 from pages.ui import results
-from pages.ui.export import offer_download, rows_as_csv
+from pages.ui.export import download_rows
 from pages.ui.text import plain
 from ser_core.audio import AudioError, load_audio
 from ser_core.plots import spectrogram
@@ -73,9 +72,3 @@ def show_recording(clip: str, path: str) -> None:
 @st.cache_data(max_entries=64)
 def _spectrogram_png(path: str) -> bytes:
     return spectrogram(load_audio(path), TILE_COLUMNS).png
-
-
-def download_rows(label: str, rows: list[dict], name: str) -> None:
-    """A button that downloads the rows as CSV; none without rows."""
-    if rows:
-        offer_download(label, partial(rows_as_csv, rows), name, "text/csv")

@@ -1,4 +1,4 @@
-"""Downloads: a result as JSON, CSV and TextGrid."""
+"""Downloads: a table as CSV, a result as JSON, CSV and TextGrid."""
 
 import csv
 import io
@@ -6,12 +6,14 @@ import json
 import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import PurePath
 from typing import Any
 
 import streamlit as st
 
 from pages.ui.analysis import ModelResult
+from pages.ui.layout import opened, show_rows
 from pages.ui.session import SessionClip
 from ser_core.audio import Quality
 from ser_core.inference import (
@@ -84,6 +86,20 @@ def offer_download(
     """
     options = {"icon": ":material/download:", "type": "tertiary"} | options
     st.download_button(label, content, name, mime, on_click="ignore", **options)
+
+
+def download_rows(label: str, rows: Sequence[dict], name: str) -> None:
+    """A button that downloads the rows as CSV; none without rows."""
+    if rows:
+        offer_download(label, partial(rows_as_csv, rows), name, "text/csv")
+
+
+def offer_table(rows: Sequence[dict], alt: str, key: str, label: str, name: str) -> None:
+    """A table to open, with its download; arguments as of show_rows, opened and download_rows."""
+    if box := opened("Table", key):
+        with box:
+            show_rows(rows, alt)
+            download_rows(label, rows, name)
 
 
 def offer_export(

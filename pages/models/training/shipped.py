@@ -3,8 +3,8 @@
 import streamlit as st
 
 from pages.ui.chart import chart
-from pages.ui.clip_table import download_rows
-from pages.ui.layout import opened, show_rows
+from pages.ui.export import offer_table
+from pages.ui.layout import show_rows
 from pages.ui.results import read_json
 from pages.ui.text import split_title
 from ser_core import paths
@@ -105,10 +105,8 @@ def show_experiments() -> None:
     alt = f"{len(experiments)} experiments; the table has what was changed and the UAR of each."
     chart(experiment_dots(experiments), key="experiments", numbers=False, alt=alt)
     rows = [_experiment_row(i, experiment) for i, experiment in enumerate(experiments, 1)]
-    if box := opened("Table", "experiments-table"):
-        with box:
-            show_rows(rows, "All experiments with their changes")
-            download_rows("Download the experiments", rows, "experiments.csv")
+    about = "All experiments with their changes"
+    offer_table(rows, about, "experiments-table", "Download the experiments", "experiments.csv")
 
 
 def _experiment_row(i: int, experiment: Experiment) -> dict:
