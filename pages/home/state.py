@@ -5,10 +5,11 @@ from threading import Thread
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from pages.ui.problems import show_no_model
 from pages.ui.samples import example
 from pages.ui.text import plain
 from ser_core.evaluation import INTENDED_USE, describe_expected_accuracy
-from ser_core.models import DEFAULT_MODEL, FAST_MODEL, HOW_TO_TRAIN, CheckpointError, available_models, read_metrics
+from ser_core.models import DEFAULT_MODEL, FAST_MODEL, CheckpointError, available_models, read_metrics
 
 
 def show_state(expectation: DeltaGenerator) -> None:
@@ -19,7 +20,7 @@ def show_state(expectation: DeltaGenerator) -> None:
     """
     found, shown = available_models(), example()
     if not found:
-        st.info(HOW_TO_TRAIN, title="No trained model yet")
+        show_no_model()
     else:
         if shown and shown.model in found:
             with expectation:

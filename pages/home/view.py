@@ -10,7 +10,6 @@ from pages.ui.session import UploadedSource, input_key, session
 from ser_core.audio import AUDIO_SUFFIXES
 
 WORKSPACE = "pages/workspace/page.py"
-MAX_RECORDING_S = 60
 ANY_SENTENCE = "Say any sentence, for example: “I have never seen that colour on a house.”"
 
 
@@ -24,7 +23,7 @@ def draw_head() -> None:
 
 def show_recorder() -> None:
     with st.container(border=True):
-        recorder(key=input_key("raw"), max_s=MAX_RECORDING_S, on_clip=_take_recording, hint=ANY_SENTENCE)
+        recorder(key=input_key("raw"), on_clip=_take_recording, hint=ANY_SENTENCE)
 
 
 def show_upload() -> None:

@@ -5,11 +5,12 @@ import streamlit as st
 from pages.ui.chart import chart
 from pages.ui.export import download_rows
 from pages.ui.layout import opened, show_rows
+from pages.ui.problems import show_no_model
 from pages.ui.results import read_verdict, read_verdicts
 from pages.ui.text import UAR_HELP, plain
 from ser_core.data import CORPUS_NAMES
 from ser_core.evaluation import Verdict
-from ser_core.models import HOW_TO_TRAIN, available_models
+from ser_core.models import available_models
 from ser_core.plots import verdict_plot
 
 PEOPLE_CORPUS = "crema_d"  # the one with votes of thousands of listeners
@@ -19,7 +20,7 @@ def show_verdict() -> None:
     """Of the default model, in one sentence; what to do where nothing was measured."""
     names = available_models()
     if not names:
-        st.info(HOW_TO_TRAIN, title="No trained model yet")
+        show_no_model()
         return
     found = read_verdict(names[0])
     if found.mean_unseen is None:

@@ -8,6 +8,7 @@ import streamlit as st
 
 from pages.ui.clip import chosen
 from pages.ui.layout import opened
+from pages.ui.problems import show_no_model
 from pages.ui.results import recordings
 from pages.ui.session import session
 from pages.ui.text import counted, plain
@@ -22,7 +23,7 @@ from ser_core.data import (
 )
 from ser_core.evaluation import citation_bibtex, folder_bytes, required_packages, resident_bytes, system_info
 from ser_core.inference import loaded_models, unload_models
-from ser_core.models import HOW_TO_TRAIN, available_models
+from ser_core.models import available_models
 from ser_core.serving import API_PATH, LIVE_PATH, is_serving
 
 ROW_HEIGHT = 26  # pixels
@@ -118,7 +119,7 @@ def show_code() -> None:
     """How to ask a model without this app: the functions that the pages call."""
     st.subheader("From Python", anchor=False)
     if not available_models():
-        st.info(HOW_TO_TRAIN, title="No trained model yet")
+        show_no_model()
     st.code(python_example(), language="python", wrap_lines=True)
     st.subheader("From the command line", anchor=False)
     st.code(COMMANDS, language="bash", wrap_lines=True)

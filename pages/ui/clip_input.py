@@ -29,9 +29,8 @@ from ser_core.data import (
 )
 from ser_core.models import CheckpointError, available_models, read_metrics
 
-WAYS = ("Record", "Upload", "Samples")  # an address may name one: /record_and_analyse?from=Upload
+WAYS = ("Record", "Upload", "Samples")  # an address may name one: /clip?from=Upload
 FORMATS = [suffix.removeprefix(".") for suffix in AUDIO_SUFFIXES]
-MAX_RECORDING_S = 60
 N_SENTENCES = 5  # that are shown
 
 
@@ -49,7 +48,7 @@ def choose_clip() -> None:
 
 
 def _record() -> None:
-    recorder(key=input_key("raw"), max_s=MAX_RECORDING_S, on_clip=take_recording)
+    recorder(key=input_key("raw"), on_clip=take_recording)
     st.caption("Unprocessed microphone signal: echo cancellation, noise suppression and gain control are off.")
     with st.expander("Sentences to read"):
         st.markdown("\n".join(f"- {sentence}" for sentence, _ in SENTENCES[:N_SENTENCES]))

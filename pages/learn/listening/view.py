@@ -1,4 +1,4 @@
-"""Views of the page "Listening test"."""
+"""Views of the listening test on the page "Learn"."""
 
 from collections.abc import Sequence
 

@@ -10,6 +10,7 @@ from pages.ui.components.sent import sent_value
 from ser_core import paths
 
 FOLDER = Path(__file__).parent
+MAX_RECORDING_S = 60
 SHARED = [paths.STATIC / name for name in ("microphone.js", "spectrogram.js")]  # of the live page
 OWN = [FOLDER / name for name in ("recorder.js", "recorder_view.js")]
 PROCESSING = {
@@ -25,7 +26,9 @@ _mount = st.components.v2.component(
 )
 
 
-def recorder(*, key: str, max_s: int, on_clip: Callable[[bytes, tuple[str, ...]], None], hint: str = "") -> None:
+def recorder(
+    *, key: str, on_clip: Callable[[bytes, tuple[str, ...]], None], max_s: int = MAX_RECORDING_S, hint: str = ""
+) -> None:
     """Show the recorder, which stops by itself after max_s seconds.
 
     Args:
