@@ -15,7 +15,6 @@ import sys
 import tarfile
 import tempfile
 from collections import Counter
-from dataclasses import astuple, dataclass
 from pathlib import Path
 
 import networkx as nx
@@ -28,36 +27,8 @@ OPEN_MODULES = {"labels", "metrics", "paths", "threads", "progress"}  # the lowe
 PAGE = paths.ROOT / "docs" / "architecture.md"
 
 
-@dataclass(frozen=True)
-class Shape:
-    """The figures of one tree, in the order of the table."""
-
-    python_files: int
-    files_in_largest_folder: int  # of ser_core and pages
-    files_in_ser_core: int  # directly in the folder
-    files_in_pages: int
-    files_in_scripts: int
-    longest_import_chain: int  # modules
-    import_circles: int
-    rooms: int
-    arrows: int
-    names_past_a_face: int
-    declared_names: int
-
-
-TITLES = (
-    "Python files in ser_core, pages and scripts",
-    "files in the largest folder of `ser_core/` and `pages/`",
-    "files directly in `ser_core/`",
-    "files directly in `pages/`",
-    "files directly in `scripts/`, a command each",
-    "longest import chain, modules",
-    "import circles",
-    "rooms",
-    "arrows between rooms",
-    "names of ser_core that pages and scripts import past a face",
-    "names declared in `.pyi` faces",
-)
+Shape = dict[str, int]
+"""Title -> figure of one tree, in the order of the table."""
 
 
 def read_tree(root: Path) -> dict[str, ast.Module]:
@@ -151,19 +122,21 @@ def measure_shape(root: Path) -> Shape:
     folders = Counter(str(path.parent.relative_to(root)) for part in PARTS for path in (root / part).rglob("*.py"))
     rooms = {found for module in modules if (found := room(module))}
     arrows = {(room(a), room(b)) for a, b in graph.edges if room(a) and room(b) and room(a) != room(b)}
-    return Shape(
-        python_files=folders.total(),
-        files_in_largest_folder=max((n for name, n in folders.items() if not name.startswith("scripts")), default=0),
-        files_in_ser_core=folders["ser_core"],
-        files_in_pages=folders["pages"],
-        files_in_scripts=folders["scripts"],
-        longest_import_chain=longest_chain(graph),
-        import_circles=sum(len(group) > 1 for group in nx.strongly_connected_components(graph)),
-        rooms=len(rooms),
-        arrows=len(arrows),
-        names_past_a_face=len(names_past_a_face(modules, faces)),
-        declared_names=sum(map(len, faces.values())),
-    )
+    return {
+        "Python files in ser_core, pages and scripts": folders.total(),
+        "files in the largest folder of `ser_core/` and `pages/`": max(
+            (n for name, n in folders.items() if not name.startswith("scripts")), default=0
+        ),
+        "files directly in `ser_core/`": folders["ser_core"],
+        "files directly in `pages/`": folders["pages"],
+        "files directly in `scripts/`, a command each": folders["scripts"],
+        "longest import chain, modules": longest_chain(graph),
+        "import circles": sum(len(group) > 1 for group in nx.strongly_connected_components(graph)),
+        "rooms": len(rooms),
+        "arrows between rooms": len(arrows),
+        "names of ser_core that pages and scripts import past a face": len(names_past_a_face(modules, faces)),
+        "names declared in `.pyi` faces": sum(map(len, faces.values())),
+    }
 
 
 def measure_commit(commit: str) -> Shape:
@@ -180,7 +153,7 @@ def measure_commit(commit: str) -> Shape:
 
 def shape_table(columns: dict[str, Shape]) -> str:
     """A Markdown table, one column for each tree."""
-    rows = zip(TITLES, *(astuple(shape) for shape in columns.values()), strict=True)
+    rows = ((title, *(shape[title] for shape in columns.values())) for title in next(iter(columns.values())))
     lines = [("", *columns), ("---",) * (len(columns) + 1), *rows]
     return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
 
