@@ -18,6 +18,7 @@ from tqdm import tqdm
 from scripts.common.errors import explains
 from scripts.common.flags import add_folder_flags, command_parser
 from scripts.common.folders import check_decoded, read_folders
+from scripts.common.tables import share_bars
 from ser_core import paths
 from ser_core.data import CORPUS_NAMES, AudioStore, ProtocolError, Utterance
 from ser_core.interpret import (
@@ -82,17 +83,8 @@ def with_maps(atlas: Atlas) -> Atlas:
             f"{atlas.model}: {n_clips} clips are too few for the maps: at least {n_needed} are needed. Add recordings, "
             "or export the embeddings alone with --no-maps."
         )
-    bars: dict[ProjectionConfig, tqdm] = {}
-
-    def show(config: ProjectionConfig, share: float) -> None:
-        if config not in bars:
-            title = f"{config.kind} {config.n_dims}-D"
-            bars[config] = tqdm(desc=title, total=1.0, bar_format="{l_bar}{bar}| {elapsed}")
-        bars[config].update(share - bars[config].n)
-        if share >= 1:
-            bars[config].close()
-
-    return add_maps(atlas, MAPS, show)
+    with share_bars() as show:
+        return add_maps(atlas, MAPS, lambda config, share: show(f"{config.kind} {config.n_dims}-D", share))
 
 
 @explains(CheckpointError, ProtocolError, ValueError)

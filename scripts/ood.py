@@ -12,12 +12,12 @@ import json
 import shlex
 import sys
 from collections import defaultdict
-
-from tqdm import tqdm
+from functools import partial
 
 from scripts.common.errors import explains
 from scripts.common.flags import command_parser, positive
 from scripts.common.noises import load_noise
+from scripts.common.tables import share_bars
 from ser_core import paths
 from ser_core.data import CorpusError, ProtocolError, StoreError, corpora_root, read_noises
 from ser_core.evaluation import evaluate_ood_detection, evaluate_recorded_sounds, read_trimmed_test_speech
@@ -30,8 +30,8 @@ N_SOUNDS = 200  # of each kind
 def evaluate(model: SERModel) -> dict:
     """Entry of one model in the result file."""
     speech = read_trimmed_test_speech(model)
-    with tqdm(desc=model.name, total=1.0, bar_format="{l_bar}{bar}| {elapsed}") as bar:
-        found = evaluate_ood_detection(model, speech, N_SOUNDS, lambda share: bar.update(share - bar.n))
+    with share_bars() as show:
+        found = evaluate_ood_detection(model, speech, N_SOUNDS, partial(show, model.name))
     return {
         "protocol": model.metrics["protocol"],
         "fold": model.metrics["fold"],
@@ -48,8 +48,8 @@ def evaluate_recorded(model: SERModel, every: int) -> dict:
     speech, sounds = read_trimmed_test_speech(model)[::every], defaultdict(list)
     for noise in read_noises(corpora_root(), "test"):
         sounds[noise.name].append(load_noise(noise.path))
-    with tqdm(desc=model.name, total=1.0, bar_format="{l_bar}{bar}| {elapsed}") as bar:
-        found = evaluate_recorded_sounds(model, speech, sounds, lambda share: bar.update(share - bar.n))
+    with share_bars() as show:
+        found = evaluate_recorded_sounds(model, speech, sounds, partial(show, model.name))
     thinned = f" --every {every}" if every > 1 else ""
     return {"command": f"python -m scripts.ood {shlex.quote(model.name)} --recorded{thinned}"} | found
 

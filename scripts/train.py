@@ -25,12 +25,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from tqdm import tqdm
 
 from scripts.common.errors import explains
 from scripts.common.fitting import fit_network, fit_on_functionals
 from scripts.common.flags import train_parser
 from scripts.common.folders import check_decoded, read_folders
+from scripts.common.tables import share_bars
 from scripts.common.train_head import train_head
 from ser_core import paths
 from ser_core.data import (
@@ -110,17 +110,9 @@ def provenance(options: argparse.Namespace, data: TrainingData, recipe: dict) ->
 
 def export(model: SERModel, family: str, folder: Path, data: TrainingData, training: dict) -> None:
     """Saves the calibrated checkpoint; one progress bar per stage."""
-    bars: dict[str, tqdm] = {}
-
-    def show(stage: str, share: float) -> None:
-        if stage not in bars:
-            bars[stage] = tqdm(desc=stage, total=1.0, bar_format="{l_bar}{bar}| {elapsed}")
-        bars[stage].update(share - bars[stage].n)
-
     utterances = read_corpora(corpora_root()).utterances if data.dev else ()
-    export_checkpoint(model, family, folder, data, utterances, training, show)
-    for bar in bars.values():
-        bar.close()
+    with share_bars() as show:
+        export_checkpoint(model, family, folder, data, utterances, training, show)
     if (curve := folder.parent / CURVE_FILE).is_file():  # of a network
         paths.write_text(folder / CURVE_FILE, curve.read_text())
     print(f"{folder} is ready. Evaluate it: python -m scripts.evaluate {shlex.quote(str(folder))}")

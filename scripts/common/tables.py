@@ -1,7 +1,7 @@
 """Text tables and progress bars on the terminal."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from tqdm import tqdm
 
@@ -11,6 +11,22 @@ def clip_bar(title: str, n_clips: int) -> Iterator[Callable[[int], object]]:
     """A progress bar; yields what is called with the number of clips done."""
     with tqdm(desc=title, total=n_clips, unit="clip") as bar:
         yield lambda n_done: bar.update(n_done - bar.n)
+
+
+@contextmanager
+def share_bars() -> Iterator[Callable[[str, float], None]]:
+    """A progress bar for each title; yields what is called with a title and the share that is done."""
+    bars: dict[str, tqdm] = {}
+
+    def show(title: str, share: float) -> None:
+        if title not in bars:
+            bars[title] = stack.enter_context(tqdm(desc=title, total=1.0, bar_format="{l_bar}{bar}| {elapsed}"))
+        bars[title].update(share - bars[title].n)
+        if share >= 1:
+            bars[title].close()
+
+    with ExitStack() as stack:
+        yield show
 
 
 def print_table(header: Sequence[str], rows: Iterable[Sequence[str]], title: str = "", n_left: int = 1) -> None:
