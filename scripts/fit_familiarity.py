@@ -9,7 +9,7 @@ import sys
 
 from scripts.common.errors import explains
 from scripts.common.flags import command_parser
-from scripts.common.train_head import own_statistics, project, training_data
+from scripts.common.train_head import own_embeddings, training_data
 from ser_core import paths
 from ser_core.data import ProtocolError
 from ser_core.evaluation import fit_familiarity
@@ -34,7 +34,7 @@ def fitted(name: str) -> NoveltyDetector:
     if not isinstance(model, Whisper) or model.novelty is None:
         raise CheckpointError(f"{name} has no detector by near neighbours.")
     data = training_data(name)
-    return fit_familiarity(model.novelty, project(model, own_statistics(model, data)), data.train)
+    return fit_familiarity(model.novelty, own_embeddings(model, data), data.train)
 
 
 @explains(CheckpointError, ProtocolError, ValueError)

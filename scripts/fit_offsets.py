@@ -11,7 +11,7 @@ import numpy as np
 
 from scripts.common.errors import explains
 from scripts.common.flags import command_parser
-from scripts.common.train_head import own_statistics, project, training_data
+from scripts.common.train_head import own_embeddings, training_data
 from ser_core import paths
 from ser_core.data import ProtocolError
 from ser_core.models import OFFSETS_FILE, CheckpointError, Whisper, checkpoint_folder, load_model, save_offsets
@@ -29,7 +29,7 @@ def fitted(name: str) -> np.ndarray:
     if not isinstance(model, Whisper):
         raise CheckpointError(f"{name} is no head on a frozen encoder: only those have offsets, a fusion its members'.")
     data = training_data(name)
-    return fit_emotion_offsets(project(model, own_statistics(model, data)), data.train, model.config.labels)
+    return fit_emotion_offsets(own_embeddings(model, data), data.train, model.config.labels)
 
 
 @explains(CheckpointError, ProtocolError, ValueError)

@@ -22,7 +22,7 @@ from scripts.common.errors import explains
 from scripts.common.flags import command_parser
 from scripts.common.fold_clips import read_clips, spoken_test_clips
 from scripts.common.head_tables import UNLIKE, table
-from scripts.common.train_head import own_statistics, project
+from scripts.common.train_head import own_embeddings
 from ser_core import paths
 from ser_core.data import AudioStore, protocol_folds, protocol_split
 from ser_core.evaluation import ENROLLED_CLIPS, auroc_unlike_training, mean_reports, reports_by_corpus
@@ -80,7 +80,7 @@ def fold_reports(model_name: str, protocol: str, fold: str) -> dict[str, dict]:
 
 def embed_clips(model: Whisper, clips: Sequence[TrainingExample]) -> np.ndarray:
     """Embeddings from the cache, shape = (n_clips, embedding_dim)."""
-    return project(model, own_statistics(model, TrainingData(clips, (), AudioStore())))
+    return own_embeddings(model, TrainingData(clips, (), AudioStore()))
 
 
 def protocol_scores(model_name: str, protocol: str) -> dict:

@@ -111,11 +111,11 @@ def read_frames(model: Whisper, data: TrainingData) -> list[np.ndarray]:
         return cache.read(ids, show)
 
 
-def own_statistics(model: Whisper, data: TrainingData) -> np.ndarray:
-    """Statistics of the training clips by the model's own encoder, tuned or not, shape = (n_clips, n_statistics)."""
+def own_embeddings(model: Whisper, data: TrainingData) -> np.ndarray:
+    """Embeddings of the training clips by the model's own encoder, tuned or not, shape = (n_clips, embedding_dim)."""
     if model.config.tuned_layers:
-        return pool_clips(model, read_frames(model, data))
-    return read_statistics(model, data, HeadConfig())[0]
+        return project(model, pool_clips(model, read_frames(model, data)))
+    return project(model, read_statistics(model, data, HeadConfig())[0])
 
 
 @torch.inference_mode()
@@ -161,7 +161,7 @@ def soft_labels(model: Whisper, data: TrainingData) -> np.ndarray:
     Returns:
         shape = (n_clips, n_classes), float32.
     """
-    embeddings = model.projection(torch.from_numpy(own_statistics(model, data)))
+    embeddings = torch.from_numpy(own_embeddings(model, data))
     speakers = np.array([clip.speaker for clip in data.train])
     logits = torch.empty(len(speakers), len(model.config.labels))
     for speaker in np.unique(speakers):
