@@ -27,11 +27,6 @@ def randomise_parameters(model: SERModel, seed: int) -> SERModel:
     return copy
 
 
-def _progress_of_model(progress: Progress, index: int) -> Progress:
-    """Share of one model, from that of all N_RANDOMISED_MODELS."""
-    return lambda share: progress((index + share) / N_RANDOMISED_MODELS)
-
-
 def parameter_randomisation_test(
     model: SERModel,
     waveform: np.ndarray,
@@ -50,7 +45,7 @@ def parameter_randomisation_test(
             waveform,
             explanation.method,
             target,
-            _progress_of_model(progress, seed),
+            lambda share, seed=seed: progress((seed + share) / N_RANDOMISED_MODELS),
         )
         flat = np.ptp(other.relevance) == 0 or np.ptp(explanation.relevance) == 0
         found.append(np.nan if flat else spearmanr(explanation.relevance, other.relevance, axis=None).statistic)
