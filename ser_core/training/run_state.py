@@ -216,5 +216,4 @@ def _load_state(state: TrainingState, folder: Path) -> None:
                 "Give the same ones, or start a new run."
             )
         state.epoch, state.step = int(metadata["epoch"]), int(metadata["step"])
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-    load_tensors(_parts(state), tensors)
+        load_tensors(_parts(state), file)

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -23,10 +24,11 @@ def _tensors(source: nn.Module | torch.optim.Optimizer) -> dict[str, Tensor]:
     return {f"{index}.{name}": value for index, own in moments.items() for name, value in own.items()}
 
 
-def load_tensors(parts: Parts, tensors: Mapping[str, Tensor]) -> None:
-    """Inverse of collect_tensors, in place."""
+def load_tensors(parts: Parts, file: Any) -> None:
+    """Inverse of collect_tensors, in place, from a file that is open by safe_open."""
+    names = [*file.keys()]
     for part, source in parts.items():
-        own = {name.removeprefix(f"{part}."): v for name, v in tensors.items() if name.startswith(f"{part}.")}
+        own = {n.removeprefix(f"{part}."): file.get_tensor(n) for n in names if n.startswith(f"{part}.")}
         if isinstance(source, nn.Module):
             source.load_state_dict(own)
             continue

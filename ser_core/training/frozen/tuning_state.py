@@ -51,8 +51,7 @@ class TuningState:
                 raise TrainingError(
                     f"{self.path} is of other settings or recordings. Give the same ones, or choose another --run."
                 )
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-        load_tensors(self._parts, tensors)
+            load_tensors(self._parts, file)
         return int(metadata["epochs"])
 
     @property
