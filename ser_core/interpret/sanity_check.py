@@ -38,16 +38,16 @@ def parameter_randomisation_test(
 
     Close to 1 or -1, the map shows the input and not what the model has learned. NaN if one of the maps is constant.
     """
-    found = []
+    found: list[float] = []
     for seed in range(N_RANDOMISED_MODELS):
         other = explain(
             randomise_parameters(model, seed),
             waveform,
             explanation.method,
             target,
-            lambda share, seed=seed: progress((seed + share) / N_RANDOMISED_MODELS),
+            lambda share: progress((len(found) + share) / N_RANDOMISED_MODELS),
         )
         flat = np.ptp(other.relevance) == 0 or np.ptp(explanation.relevance) == 0
         found.append(np.nan if flat else spearmanr(explanation.relevance, other.relevance, axis=None).statistic)
-        progress((seed + 1) / N_RANDOMISED_MODELS)
+        progress(len(found) / N_RANDOMISED_MODELS)
     return tuple(map(float, found))
