@@ -63,7 +63,7 @@ def predict_files(
 
     Raises:
         CheckpointError: the checkpoint is missing, damaged or of another version here.
-        StoreError: the object store does not answer.
+        ObjectStoreError: the object store does not answer.
     """
     torch.set_num_threads(1)  # every core has its own process
     loaded = cached_model(model, version)
@@ -110,7 +110,7 @@ def read_files(folder: str, files: Sequence[str]) -> Iterator[Recording | str]:
     """The recordings, in a folder or an object store, in order; or the reason why one cannot be read.
 
     Raises:
-        StoreError: the object store does not answer.
+        ObjectStoreError: the object store does not answer.
     """
     contents = fetch_files(folder, files) if is_address(folder) else (Path(folder) / name for name in files)
     return (_read_or_error(content) for content in contents)

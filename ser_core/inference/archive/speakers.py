@@ -188,7 +188,7 @@ def enrol_files(folder: str, files: Sequence[str], model: str, version: str, emo
         None with fewer than 3 clips: a reference from the file itself would hide its emotion.
 
     Raises:
-        CheckpointError, StoreError: as for predict_files.
+        CheckpointError, ObjectStoreError: as for predict_files.
     """
     torch.set_num_threads(1)  # every core has its own process
     loaded = cached_model(model, version)

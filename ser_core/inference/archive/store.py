@@ -24,7 +24,7 @@ GOOGLE_RETRY_S = 30  # its client would try for 15 minutes
 UNANSWERED = (OSError, pa.ArrowException)  # the second one: e.g. no credentials for Azure
 
 
-class StoreError(BatchError):
+class ObjectStoreError(BatchError):
     """A store that cannot be used; the message names the cause and the cure."""
 
 
@@ -38,20 +38,20 @@ def _open_store(address: str) -> tuple[FileSystem, str]:
     """The client, and the path of the folder in the store.
 
     Raises:
-        StoreError: an address that no client takes.
+        ObjectStoreError: an address that no client takes.
     """
     url = urlsplit(address)
     if url.scheme not in SCHEMES:
-        raise StoreError(f"{url.scheme}:// is no object store that can be read. There are: {', '.join(SCHEMES)}.")
+        raise ObjectStoreError(f"{url.scheme}:// is no object store that can be read. There are: {', '.join(SCHEMES)}.")
     users = (None, "anonymous") if url.scheme not in ("abfs", "abfss") else (url.username,)  # there it is the container
     if url.password or url.username not in users:
-        raise StoreError("The address has a key in it. Give keys by the environment, e.g. AWS_ACCESS_KEY_ID.")
+        raise ObjectStoreError("The address has a key in it. Give keys by the environment, e.g. AWS_ACCESS_KEY_ID.")
     if url.scheme in ("gs", "gcs") and RETRY_LIMIT not in url.query:
         address += f"{'&' if url.query else '?'}{RETRY_LIMIT}={GOOGLE_RETRY_S}"
     try:
         client, root = FileSystem.from_uri(address)
     except UNANSWERED as error:
-        raise StoreError(f"{address} cannot be opened ({error!s:.200}). Check the address.") from None
+        raise ObjectStoreError(f"{address} cannot be opened ({error!s:.200}). Check the address.") from None
     return client, root.rstrip("/")
 
 
@@ -62,7 +62,7 @@ def names_in_store(address: str) -> Iterator[str]:
     only those that somebody created.
 
     Raises:
-        StoreError: the folder does not exist or cannot be listed.
+        ObjectStoreError: the folder does not exist or cannot be listed.
     """
     client, root = _open_store(address)
     at_once = client.type_name == "gcs"
@@ -83,10 +83,10 @@ def _list_folder(client: FileSystem, folder: str, at_once: bool) -> list[FileInf
         found = sorted(client.get_file_info(FileSelector(folder, recursive=at_once)), key=_place)
     except UNANSWERED as error:
         if isinstance(error, FileNotFoundError) or "No such file" in str(error):  # Google's client has no class for it
-            raise StoreError(f"There is no folder {folder!r} in the store. Check the address.") from None
-        raise StoreError(f"{folder!r} cannot be listed ({error!s:.200}). Start the same command again.") from None
+            raise ObjectStoreError(f"There is no folder {folder!r} in the store. Check the address.") from None
+        raise ObjectStoreError(f"{folder!r} cannot be listed ({error!s:.200}). Start the same command again.") from None
     if any(info.path == folder or "//" in info.path for info in found):
-        raise StoreError(f"A name below {folder!r} has two slashes in a row, which no client reads. Rename it.")
+        raise ObjectStoreError(f"A name below {folder!r} has two slashes in a row, which no client reads. Rename it.")
     return found
 
 
@@ -100,7 +100,7 @@ def fetch_files(address: str, names: Sequence[str]) -> Iterator[bytes | AudioErr
     """Contents of files in the order of the names, or why there is none; a few are fetched ahead.
 
     Raises:
-        StoreError: the store answers for none of many files in a row.
+        ObjectStoreError: the store answers for none of many files in a row.
     """
     n_failures = 0
     with ThreadPoolExecutor(FILES_AHEAD) as pool:
@@ -109,7 +109,9 @@ def fetch_files(address: str, names: Sequence[str]) -> Iterator[bytes | AudioErr
             content = waiting.popleft().result()
             n_failures = n_failures + 1 if isinstance(content, _Unanswered) else 0
             if n_failures == MAX_FAILURES:
-                raise StoreError(f"{MAX_FAILURES} files in a row failed: start the same command again. {content!s}")
+                raise ObjectStoreError(
+                    f"{MAX_FAILURES} files in a row failed: start the same command again. {content!s}"
+                )
             if following is not None:
                 waiting.append(pool.submit(_fetch, address, following))
             yield content

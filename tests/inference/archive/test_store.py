@@ -9,7 +9,7 @@ from ser_core.audio.io import encode_wav
 from ser_core.inference.archive import batch_table as rows, store
 from ser_core.inference.archive.job import bad_files_path, open_job
 from ser_core.inference.archive.plan import BatchError
-from ser_core.inference.archive.store import StoreError, fetch_files, names_in_store
+from ser_core.inference.archive.store import ObjectStoreError, fetch_files, names_in_store
 from tests.inference.archive.make_archive import analyse_all, write_recordings
 from tests.inference.archive.make_store import PROTOCOLS, running_store
 
@@ -72,7 +72,7 @@ def test_what_a_store_refuses_is_listed_and_the_others_are_predicted(remote, tmp
 
 def test_a_store_that_is_out_of_order_ends_the_job(remote, monkeypatch):
     monkeypatch.setattr(store, "_fetch", lambda address, name: store._Unanswered("The store did not give this file."))
-    with pytest.raises(StoreError, match="10 files in a row failed: start the same command again"):
+    with pytest.raises(ObjectStoreError, match="10 files in a row failed: start the same command again"):
         list(fetch_files(remote.address("a"), [f"{i}.wav" for i in range(12)]))
 
 
@@ -98,7 +98,7 @@ def test_a_remote_file_has_the_limits_of_a_local_one(remote, monkeypatch):
 @of_each_store
 def test_folders_are_listed_one_after_the_other(remote):
     assert list(names_in_store(remote.address("a"))) == ["1.wav", "b c%/2.wav"]
-    with pytest.raises(StoreError, match="no folder 'recordings/nowhere'"):
+    with pytest.raises(ObjectStoreError, match="no folder 'recordings/nowhere'"):
         list(names_in_store(remote.address("nowhere")))
     remote.objects = {f"a/{i:04d}": b"" for i in range(1001)}  # more than a page
     assert len(list(names_in_store(remote.address("a")))) == 1001
@@ -107,7 +107,7 @@ def test_folders_are_listed_one_after_the_other(remote):
 @of_each_store
 def test_a_name_that_no_client_reads_is_told(remote):
     remote.objects["a/e//f.wav"] = b"-"
-    with pytest.raises(StoreError, match="two slashes"):
+    with pytest.raises(ObjectStoreError, match="two slashes"):
         list(names_in_store(remote.address("a")))
 
 
