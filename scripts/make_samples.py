@@ -43,11 +43,11 @@ EXAMPLE_COLUMNS = 640  # pixels of its spectrogram
 
 
 @dataclass(frozen=True)
-class Voice:
+class Passage:
     """How espeak-ng speaks one passage: its own units (speed in words a minute, pitch 0-99, amplitude 0-200)."""
 
     text: str
-    name: str = "en-gb"
+    voice: str = "en-gb"
     speed: int = 160
     pitch: int = 50
     amplitude: int = 100
@@ -57,7 +57,7 @@ class Voice:
 class Sample:
     file: str
     title: str
-    passages: tuple[Voice, ...]
+    passages: tuple[Passage, ...]
     seconds_of_noise: float = 0.0
     noise_dbfs: float = ROOM_NOISE_DBFS
 
@@ -66,19 +66,19 @@ QUIET = "The lake was still this morning. Nobody had come down to the water yet.
 LOUD = "You will not believe what just happened. They opened the door and everybody was already here!"
 FLAT = "The meeting starts at nine. The second room on the left is free until noon."
 STORY = (
-    Voice("It was late, and the house was almost dark.", "en-gb", 125, 25, 60),
-    Voice("Then the telephone rang, and rang again!", "en-gb", 195, 80, 170),
-    Voice("I did not want to answer it. Not tonight.", "en-gb", 110, 15, 80),
-    Voice("But it was you! You were at the station, and the train was on time!", "en-gb", 210, 90, 190),
-    Voice("So I put on my coat, took the keys, and walked down to the river.", "en-gb", 150, 50, 100),
-    Voice("The street lamps went out, one after another, while I was waiting.", "en-gb", 120, 35, 70),
-    Voice("And nobody came. Nobody came at all.", "en-gb", 105, 10, 60),
+    Passage("It was late, and the house was almost dark.", "en-gb", 125, 25, 60),
+    Passage("Then the telephone rang, and rang again!", "en-gb", 195, 80, 170),
+    Passage("I did not want to answer it. Not tonight.", "en-gb", 110, 15, 80),
+    Passage("But it was you! You were at the station, and the train was on time!", "en-gb", 210, 90, 190),
+    Passage("So I put on my coat, took the keys, and walked down to the river.", "en-gb", 150, 50, 100),
+    Passage("The street lamps went out, one after another, while I was waiting.", "en-gb", 120, 35, 70),
+    Passage("And nobody came. Nobody came at all.", "en-gb", 105, 10, 60),
 )
 SAMPLES = (
     Sample("story.ogg", "Changing voice, half a minute", STORY),
-    Sample("low_slow.ogg", "Low and slow", (Voice(QUIET, "en-gb", 115, 20, 60),)),
-    Sample("high_fast.ogg", "High, fast and loud", (Voice(LOUD, "en-us+f3", 215, 85, 190),)),
-    Sample("even.ogg", "Even, as read aloud", (Voice(FLAT, "en-us+m3", 165, 45, 100),)),
+    Sample("low_slow.ogg", "Low and slow", (Passage(QUIET, "en-gb", 115, 20, 60),)),
+    Sample("high_fast.ogg", "High, fast and loud", (Passage(LOUD, "en-us+f3", 215, 85, 190),)),
+    Sample("even.ogg", "Even, as read aloud", (Passage(FLAT, "en-us+m3", 165, 45, 100),)),
     Sample("empty_room.ogg", "Nobody speaks", (), seconds_of_noise=6.0, noise_dbfs=-45.0),
 )
 
@@ -164,23 +164,23 @@ def choose_voices(clips: list[Utterance]) -> list[Utterance]:
 def write(sample: Sample) -> dict:
     """Writes one sample and returns its entry in the list."""
     parts = [np.zeros(round(sample.seconds_of_noise * SAMPLE_RATE))]
-    for voice in sample.passages:
-        parts += [spoken(voice), np.zeros(round(PAUSE_S * SAMPLE_RATE))]
+    for passage in sample.passages:
+        parts += [spoken(passage), np.zeros(round(PAUSE_S * SAMPLE_RATE))]
     edge = np.zeros(round(EDGE_S * SAMPLE_RATE))
     sound = np.concatenate([edge, *parts[: -1 if sample.passages else None], edge])
     sound = sound + room_noise(len(sound), sample.noise_dbfs)
     with soundfile.SoundFile(paths.SAMPLES / sample.file, "w", SAMPLE_RATE, 1, format="OGG", subtype="OPUS") as file:
         file.write(np.clip(sound, -1, 1))
-    text = " ".join(voice.text for voice in sample.passages)
+    text = " ".join(passage.text for passage in sample.passages)
     n_bytes = (paths.SAMPLES / sample.file).stat().st_size
     print(f"{sample.file:16s} {len(sound) / SAMPLE_RATE:5.1f} s {n_bytes / 1e3:6.1f} kB")
     return {"file": sample.file, "title": sample.title, "text": text}
 
 
-def spoken(voice: Voice) -> np.ndarray:
+def spoken(passage: Passage) -> np.ndarray:
     """The speech of espeak-ng, shape = (n_samples,), at 16 kHz, without the silence it puts at the ends."""
-    flags = ["-v", voice.name, "-s", str(voice.speed), "-p", str(voice.pitch), "-a", str(voice.amplitude)]
-    wav = subprocess.run(["espeak-ng", *flags, "--stdout", voice.text], check=True, capture_output=True).stdout
+    flags = ["-v", passage.voice, "-s", str(passage.speed), "-p", str(passage.pitch), "-a", str(passage.amplitude)]
+    wav = subprocess.run(["espeak-ng", *flags, "--stdout", passage.text], check=True, capture_output=True).stdout
     sound, rate = soundfile.read(io.BytesIO(wav))
     (loud,) = np.nonzero(np.abs(sound) > 1e-3)
     return soxr.resample(sound[loud[0] : loud[-1]], rate, SAMPLE_RATE) * 0.7
