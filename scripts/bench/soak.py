@@ -21,17 +21,14 @@ from urllib.request import Request, urlopen
 import numpy as np
 import soundfile
 
+from scripts.bench.live import HOP, RATE, SPEECH
 from scripts.bench.server import PATIENCE_S, browser_with_microphone, resident_bytes, running_server
 from scripts.common.flags import command_parser, result_path
 from ser_core import paths
 from ser_core.audio import SAMPLE_RATE, load_audio
-from ser_core.inference import LIVE_HOP_S
 from ser_core.models import models_for_long_audio
 from ser_core.serving import LIVE_PATH
 
-SPEECH = paths.SAMPLES / "story.ogg"
-RATE = 48_000
-HOP = round(LIVE_HOP_S * RATE)
 MOST_MB = 20.0
 PAGE = "soak"
 
