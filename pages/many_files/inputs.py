@@ -13,6 +13,7 @@ from pages.ui.text import plain
 from pages.ui.voice.clips import has_voice
 from pages.ui.voice.personal import PersonalModel, describe_voice
 from pages.ui.voice.switch import draw_switch
+from ser_core.data import TABLE_SUFFIXES
 from ser_core.evaluation import describe_collection
 from ser_core.inference import MIN_REFERENCE_CLIPS
 from ser_core.labels import EMOTIONS
@@ -28,7 +29,7 @@ def choose_files() -> None:
     """Files one by one, or a folder; those from before a visit to another page are still there."""
     turn = state.upload_state().round
     is_back = f"files-{turn}" not in st.session_state
-    formats = [*FORMATS, *(suffix.removeprefix(".") for suffix in state.TABLE_SUFFIXES)]
+    formats = [*FORMATS, *(suffix.removeprefix(".") for suffix in TABLE_SUFFIXES)]
     n_files = len(state.sound_files())
     box = st.expander("Add files", icon=":material/add:") if n_files else st.container()
     with box:

@@ -21,6 +21,7 @@ from ser_core.audio import (
     speech_duration_s,
     speech_segments,
 )
+from ser_core.data import TABLE_SUFFIXES
 from ser_core.evaluation import OwnHead
 from ser_core.inference import (
     ENSEMBLE_NAME,
@@ -32,8 +33,6 @@ from ser_core.inference import (
 )
 from ser_core.interpret import embed_windows
 from ser_core.models import FAST_MODEL, available_models, functionals_cache
-
-TABLE_SUFFIXES = (".csv", ".tsv")  # of files with labels
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,7 @@ from .folders import (
     read_folder as read_folder,
 )
 from .label_tables import (
+    TABLE_SUFFIXES as TABLE_SUFFIXES,
     UNKNOWN_EMOTION as UNKNOWN_EMOTION,
     emotion_word as emotion_word,
     table_rows as table_rows,
