@@ -40,7 +40,7 @@ NO_REFERENCE, ENROLLED = "", "clips"  # besides OWN_RECORDING
 
 
 @dataclass(frozen=True)
-class View:
+class WindowSettings:
     """Settings of the view of the same predictions."""
 
     n_model_windows: int  # how long a window is, in windows of the model's own length
@@ -61,7 +61,7 @@ class ClipTrajectories:
     partials: dict[str, PartialTrajectory] = field(default_factory=dict)
     units: dict[tuple, list[Segment]] = field(default_factory=dict)  # predicted, by model and segments of the user
     stopped: bool = False
-    view: View | None = None  # that was shown last
+    view: WindowSettings | None = None  # that was shown last
 
     def is_done(self, models: Sequence[str]) -> bool:
         """Nothing more will come."""
@@ -178,13 +178,13 @@ def reference_for(found: ClipTrajectories, name: str) -> Reference | None:
 def summary(found: ClipTrajectories, name: str) -> TrajectorySummary:
     """One model's trajectory so far: shares of the segments, and peaks smoothed as the length asks for."""
     plain, smooth = (
-        line(found, name, View(1, found.grid_s, smoothing))
+        line(found, name, WindowSettings(1, found.grid_s, smoothing))
         for smoothing in (Smoothing(), default_smoothing(found.duration_s))
     )
     return summarise_trajectory(smooth.trajectory, plain.segments, found.duration_s)
 
 
-def line(found: ClipTrajectories, name: str, view: View) -> ModelTrajectory:
+def line(found: ClipTrajectories, name: str, view: WindowSettings) -> ModelTrajectory:
     """Trajectory of one model so far, under the given settings; no model is run."""
     partial = found.partials[name]
     trajectory = pool_trajectory(partial, found.speech, view.n_model_windows, view.hop_s)

@@ -13,7 +13,7 @@ from pages.many_files.state import UploadState
 from pages.settings import view
 from pages.ui import model_picker
 from pages.ui.session import UploadedSource
-from pages.workspace.map.takes import VoiceState
+from pages.workspace.map.takes import TakesState
 from ser_core.data.feedback import Feedback, read_feedback, save_feedback
 from ser_core.evaluation import environment as machine
 from ser_core.inference.model_cache import unload_models
@@ -66,8 +66,8 @@ def test_all_that_is_kept_is_named_and_deleted(page):
     session.source = UploadedSource("upload", "*mine*.ogg", SPEECH)
     session.page(ListeningState).guesses = [Guess("a", "sad", {"you": "sad"})]
     session.page(UploadState).uploaded = {"1": object(), "2": object()}
-    session.page(VoiceState).takes = [object()] * 3
-    session.page(VoiceState).labelled = {"small": {"a": object()}, "other": {"a": 1, "b": 2, "c": 3}}
+    session.page(TakesState).takes = [object()] * 3
+    session.page(TakesState).labelled = {"small": {"a": object()}, "other": {"a": 1, "b": 2, "c": 3}}
     session.adapters = {"small": object()}
     page.run()
     assert not page.exception

@@ -28,7 +28,7 @@ WIDTH = 150  # pixels of a control: two fit side by side on a telephone
 
 
 @dataclass(frozen=True)
-class View:
+class MapView:
     """What is shown, and how."""
 
     space: str
@@ -41,7 +41,7 @@ class View:
     cores: bool
 
 
-def choose_view(spaces: list[str]) -> View:
+def choose_view(spaces: list[str]) -> MapView:
     """The controls, in a row."""
     space = st.selectbox("Space", spaces, key="space", bind="query-params", help=SPACE_HELP, width=WIDTH)
     known = [name for name in COLOURS if space != RAW_FEATURES or name not in PREDICTION_COLOURS]
@@ -58,7 +58,7 @@ def choose_view(spaces: list[str]) -> View:
     with st.popover("Filter", icon=":material/filter_alt:"):
         emotions, corpora, wanted = _choose_filter()
     second = None if second_space == NOTHING else second_space
-    return View(space, second, config, colour, emotions, corpora, wanted, cores)
+    return MapView(space, second, config, colour, emotions, corpora, wanted, cores)
 
 
 def _choose_filter() -> tuple[tuple[str, ...], tuple[str, ...], str]:
@@ -102,7 +102,7 @@ def _choose_config(kind: str, n_dims: int) -> ProjectionConfig:
     return ProjectionConfig(kind, n_dims, n_neighbours=n_neighbours, min_dist=min_dist, seed=seed)
 
 
-def visible(found: Atlas, view: View) -> np.ndarray:
+def visible(found: Atlas, view: MapView) -> np.ndarray:
     """Which clips are not grey, bool, shape = (n,)."""
     shown = np.ones(len(found.ids), bool)
     if view.emotions:

@@ -12,7 +12,7 @@ from pages.ui.chart import PreparedFigure, chart
 from pages.ui.components.hover_card import hover_card, packed
 from pages.ui.session import session
 from pages.workspace.map import neighbours, state
-from pages.workspace.map.choices import COLOURS, KINDS, PREDICTION_COLOURS, View
+from pages.workspace.map.choices import COLOURS, KINDS, PREDICTION_COLOURS, MapView
 from pages.workspace.map.export import image_format
 from pages.workspace.map.selection import chosen_rows
 from ser_core.data import corpus_name
@@ -75,7 +75,7 @@ def _figure(key: tuple, colour: str, cores: bool, shown: bytes, _found: Atlas, _
 
 
 def show_map(
-    found: Atlas, made: Projection, view: View, shown: np.ndarray, own: list[UserClip], reached: int | None
+    found: Atlas, made: Projection, view: MapView, shown: np.ndarray, own: list[UserClip], reached: int | None
 ) -> np.ndarray:
     """Draws it; the rows of the atlas that were chosen with lasso or box.
 
@@ -107,12 +107,12 @@ def show_map(
     return rows if len(rows) > 1 else rows[:0]
 
 
-def _linked(found: Atlas, view: View) -> np.ndarray:
+def _linked(found: Atlas, view: MapView) -> np.ndarray:
     """Clips chosen in one of two maps, bool, shape = (n_clips,)."""
     return np.isin(found.ids, session().page(state.MapState).linked) & bool(view.second_space)
 
 
-def _colour(view: View, found: Atlas) -> str:
+def _colour(view: MapView, found: Atlas) -> str:
     return "emotion" if found.model == RAW_FEATURES and view.colour in PREDICTION_COLOURS else view.colour
 
 

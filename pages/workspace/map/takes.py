@@ -31,7 +31,7 @@ class Labelled:
 
 
 @dataclass
-class VoiceState(PageState):
+class TakesState(PageState):
     """Clips of the person: kept on the map, and labelled for speaker adaptation."""
 
     follows_clip = True
@@ -48,13 +48,13 @@ class VoiceState(PageState):
         return (self.adapter_file,)
 
 
-def voice_state() -> VoiceState:
-    return session().page(VoiceState)
+def takes_state() -> TakesState:
+    return session().page(TakesState)
 
 
 def takes() -> list[Take]:
     """Clips kept on the map in this session."""
-    return voice_state().takes
+    return takes_state().takes
 
 
 def keep(clip: SessionClip) -> None:
@@ -68,7 +68,7 @@ def is_kept(clip: SessionClip) -> bool:
 
 
 def drop_takes() -> None:
-    voice_state().takes = []
+    takes_state().takes = []
 
 
 def all_placed(clip: SessionClip | None, name: str) -> list[EmbeddedClip]:

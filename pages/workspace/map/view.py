@@ -7,7 +7,7 @@ from pages.ui.problems import show_problem
 from pages.ui.session import SessionClip
 from pages.ui.text import plain
 from pages.workspace.map import neighbours, own_clips, panel, state, takes
-from pages.workspace.map.choices import View, choose_view, visible
+from pages.workspace.map.choices import MapView, choose_view, visible
 from pages.workspace.map.export import show_export
 from pages.workspace.map.figure import show_card, show_map, unlink
 from pages.workspace.map.own_clips import EmbeddedClip
@@ -64,7 +64,7 @@ def draw(clip: SessionClip | None) -> None:
         _draw_view(view, clip, found, own)
 
 
-def _draw_view(view: View, clip: SessionClip | None, found: Atlas, own: EmbeddedClip | None) -> None:
+def _draw_view(view: MapView, clip: SessionClip | None, found: Atlas, own: EmbeddedClip | None) -> None:
     neighbours.follow(clip)
     around = neighbours.neighbourhood(found, own)
     left, right = (st.container(), st.container()) if view.second_space else st.columns([2.4, 1], gap="medium")
@@ -77,7 +77,7 @@ def _draw_view(view: View, clip: SessionClip | None, found: Atlas, own: Embedded
         _show_details(found, drawn[view.space][0], view, clip, own, chosen)
 
 
-def _show_maps(view: View, clip: SessionClip | None, reached: int | None) -> dict[str, tuple[Projection, set[str]]]:
+def _show_maps(view: MapView, clip: SessionClip | None, reached: int | None) -> dict[str, tuple[Projection, set[str]]]:
     """One map, or two beside each other; of each space that can be shown, with the ids chosen by lasso or box."""
     spaces = [view.space, *([view.second_space] if view.second_space else [])]
     drawn = {}
@@ -90,7 +90,7 @@ def _show_maps(view: View, clip: SessionClip | None, reached: int | None) -> dic
     return drawn
 
 
-def _show_space(name: str, view: View, clip: SessionClip | None, reached: int | None) -> tuple[Projection, set[str]]:
+def _show_space(name: str, view: MapView, clip: SessionClip | None, reached: int | None) -> tuple[Projection, set[str]]:
     """One space with everything in it; ids of what was chosen there.
 
     Raises:
@@ -111,7 +111,7 @@ def _show_space(name: str, view: View, clip: SessionClip | None, reached: int | 
 def _show_details(
     found: Atlas,
     made: Projection,
-    view: View,
+    view: MapView,
     clip: SessionClip | None,
     own: EmbeddedClip | None,
     chosen: list[str],

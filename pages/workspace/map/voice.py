@@ -8,7 +8,7 @@ from pages.ui.model_picker import get_model
 from pages.ui.session import session
 from pages.ui.text import plain
 from pages.workspace.map.own_clips import EmbeddedClip
-from pages.workspace.map.takes import Labelled, voice_state
+from pages.workspace.map.takes import Labelled, takes_state
 from ser_core.interpret import RAW_FEATURES
 from ser_core.labels import EMOTIONS
 from ser_core.models import MIN_ADAPTATION_CLIPS, Adapter, AdapterError, apply_adapter, fit_adapter
@@ -19,7 +19,7 @@ MOST_MEGABYTES = 1  # of an adapter that is taken in
 
 def labelled(name: str) -> dict[str, Labelled]:
     """By clip id, in the space of one model."""
-    return voice_state().labelled.setdefault(name, {})
+    return takes_state().labelled.setdefault(name, {})
 
 
 def adapter(name: str) -> Adapter | None:
@@ -37,9 +37,9 @@ def show_voice(name: str, clip_id: str, own: EmbeddedClip) -> None:
         "of the model is then adapted to your voice. The adapter stays in this session, unless you download it."
     )
     _show_labels(name, clip_id, own)
-    if voice_state().problem:
-        st.error(plain(voice_state().problem))
-        voice_state().problem = ""
+    if takes_state().problem:
+        st.error(plain(takes_state().problem))
+        takes_state().problem = ""
     _show_adapter(name)
     _take_in(name)
 
@@ -73,7 +73,7 @@ def _learn(name: str) -> None:
     try:
         found = fit_adapter(get_model(name), np.stack([c.embedding for c in clips]), [c.emotion for c in clips])
     except AdapterError as error:
-        voice_state().problem = str(error)
+        takes_state().problem = str(error)
         return
     session().adapters[name] = found
 
@@ -93,9 +93,9 @@ def _take_in(name: str) -> None:
     """An adapter that was downloaded before."""
     label = "Or upload an adapter that you downloaded before"
     file = st.file_uploader(label, ["safetensors"], key="adapter-file", max_upload_size=MOST_MEGABYTES)
-    if file is None or voice_state().adapter_file == file:
+    if file is None or takes_state().adapter_file == file:
         return
-    voice_state().adapter_file = file
+    takes_state().adapter_file = file
     try:
         if file.size > 1e6 * MOST_MEGABYTES:  # browsers may report another size
             raise AdapterError(f"A file of {file.size / 1e6:.0f} MB is not an adapter.")

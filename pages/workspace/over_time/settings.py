@@ -8,7 +8,7 @@ import streamlit as st
 from pages.ui.model_picker import choose_models, get_model
 from pages.ui.session import SessionClip
 from pages.workspace import clip_bar
-from pages.workspace.trajectories import ENROLLED, NO_REFERENCE, View, grid_hop_s
+from pages.workspace.trajectories import ENROLLED, NO_REFERENCE, WindowSettings, grid_hop_s
 from ser_core.inference import (
     EMA_SMOOTHING,
     HYSTERESIS_SMOOTHING,
@@ -44,7 +44,7 @@ class Choice:
     """What was chosen."""
 
     models: tuple[str, ...]
-    view: View
+    view: WindowSettings
     reference: str  # see ClipTrajectories
 
 
@@ -74,7 +74,7 @@ WINDOW_HELP = (
 )
 
 
-def _choose_view(models: Sequence[str], grid_s: float) -> View:
+def _choose_view(models: Sequence[str], grid_s: float) -> WindowSettings:
     own_s = sorted({get_model(name).config.window_s for name in models}) or [0.0]
     left, right = st.columns(2)
     window = left.selectbox(
@@ -94,7 +94,7 @@ def _choose_view(models: Sequence[str], grid_s: float) -> View:
         bind="query-params",
         help=f"From one window to the next. Models are run every {grid_s:g} s; a wider hop shows a subset.",
     )
-    return View(window, hop_s, _choose_smoothing())
+    return WindowSettings(window, hop_s, _choose_smoothing())
 
 
 def _choose_smoothing() -> Smoothing:

@@ -27,7 +27,7 @@ from pages.ui.voice import personal
 from pages.ui.voice.clips import EnrolmentState
 from pages.workspace import clip_bar, views
 from pages.workspace.answer import agreement, plane
-from pages.workspace.map.takes import VoiceState
+from pages.workspace.map.takes import TakesState
 from pages.workspace.sound import SoundState
 from ser_core import paths
 from ser_core.audio import load_audio
@@ -560,12 +560,12 @@ def test_feedback_that_cannot_be_kept_is_told(page, monkeypatch, tmp_path):
 
 def test_deleting_drops_what_the_map_knows_of_a_voice_and_another_clip_does_not(page):
     session = session_of(page)
-    session.page(VoiceState).labelled = session.adapters = kept = {"small": {"mine": object()}}
+    session.page(TakesState).labelled = session.adapters = kept = {"small": {"mine": object()}}
     page.button(key="sample-low_slow.ogg").click().run()
     page.button(key="sample-story.ogg").click().run()
-    assert session.page(VoiceState).labelled == session.adapters == kept
+    assert session.page(TakesState).labelled == session.adapters == kept
     page.button(key="delete").click().run()
-    assert not session_of(page).page(VoiceState).labelled and not session_of(page).adapters
+    assert not session_of(page).page(TakesState).labelled and not session_of(page).adapters
 
 
 def test_what_was_learned_of_a_voice_is_used_on_demand(page, checkpoint):

@@ -324,7 +324,7 @@ def test_a_voice_is_learned_used_and_forgotten(page, speech):
     assert page.get("download_button")[0].proto.label == "Download the adapter"
     adapter = session_of(page).adapters["small"]
     assert (adapter.model, adapter.n_clips) == ("small", 3)
-    clips = session_of(page).page(takes.VoiceState).labelled["small"].values()
+    clips = session_of(page).page(takes.TakesState).labelled["small"].values()
     embeddings = np.stack([clip.embedding for clip in clips])
     expected = fit_adapter(shared_model("small"), embeddings, ["sad", "angry", "angry"])
     np.testing.assert_allclose(adapter.weight, expected.weight, atol=1e-5)

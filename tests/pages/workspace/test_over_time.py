@@ -340,7 +340,7 @@ def test_a_recording_may_be_its_own_reference(enrolling_model, monkeypatch, spee
     segments = speech_segments(waveform)
     plain = trajectories.ClipTrajectories(waveform, len(waveform) / RATE, segments, (0, len(waveform)))
     own = replace(plain, partials={}, reference=OWN_RECORDING)
-    view = trajectories.View(1, 0.5, Smoothing())
+    view = trajectories.WindowSettings(1, 0.5, Smoothing())
     for found in (plain, own):
         while found.missing(["m"]):
             trajectories.analyse(found, ["m"], step_s=60)
