@@ -384,7 +384,8 @@ def test_messages_name_the_present_folder(office, checkpoints, capsys, monkeypat
     assert re.search(r"^office: \d+ left out, ", capsys.readouterr().err, re.M)
 
 
-def test_embeddings_of_recordings_of_ones_own(office, atlas_folder, monkeypatch, capsys):
+def test_embeddings_of_recordings_of_ones_own(office, atlas_folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("SER_CORPORA", str(tmp_path / "nowhere"))
     folder = with_folder(office, "joy=happy")
     monkeypatch.setattr(export_embeddings, "MAPS", (ProjectionConfig("pca"),))
     assert export_embeddings.main(["small", *folder]) == 2 and "prepare_corpora" in capsys.readouterr().err
