@@ -13,7 +13,7 @@ from pathlib import Path
 
 from scripts import train
 from scripts.common.flags import command_parser
-from ser_core.data import PROTOCOLS
+from ser_core.data import PROTOCOLS, SPEAKER_INDEPENDENT
 
 MODEL = "prosonet"
 TEACHERS: dict[str, tuple[str, ...]] = {
@@ -48,7 +48,7 @@ def checkpoint(run: str) -> Path:
 
 def main(given: list[str] | None = None) -> int:
     parser = command_parser(__doc__)
-    parser.add_argument("--protocol", choices=PROTOCOLS, default="speaker-independent")
+    parser.add_argument("--protocol", choices=PROTOCOLS, default=SPEAKER_INDEPENDENT)
     parser.add_argument("--fold", help="the fold that is tested, so never trained on")
     options = parser.parse_args(given)
     part = options.protocol, options.fold

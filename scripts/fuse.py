@@ -24,7 +24,15 @@ from scripts.common.flags import command_parser, positive
 from scripts.common.fold_clips import spoken_test_clips
 from scripts.common.head_tables import table
 from ser_core import paths
-from ser_core.data import CORPUS_NAMES, AudioStore, CorpusError, StoreError, protocol_folds
+from ser_core.data import (
+    CORPUS_NAMES,
+    LEFT_OUT,
+    SPEAKER_INDEPENDENT_8,
+    AudioStore,
+    CorpusError,
+    StoreError,
+    protocol_folds,
+)
 from ser_core.evaluation import corpus_report, fit_cross_corpus_calibration, mean_reports, reports_by_corpus
 from ser_core.inference import run_clips
 from ser_core.labels import COMMON_EMOTIONS
@@ -43,7 +51,7 @@ NAME, FIRST, SECOND = "whisper-prosonet", "whisper", "prosonet"
 FACTORS = (0.8, 0.2)
 """Of the log probabilities of the two; chosen on left-out corpora from 0.9, 0.8 and 0.7."""
 CHUNK_CLIPS = 200
-PROTOCOL, FOLD = "speaker-independent-8", "0"
+PROTOCOL, FOLD = SPEAKER_INDEPENDENT_8, "0"
 Predicted = tuple[Fusion, list[TrainingExample], np.ndarray]
 """A fusion, clips that it was not trained on, and its embeddings of them."""
 
@@ -97,8 +105,8 @@ def predicted(model: Fusion, clips: list[TrainingExample], title: str) -> Predic
 def left_out_predictions(every: int) -> dict[str, Predicted]:
     """By left-out corpus, of one of every n clips."""
     return {
-        corpus: predicted(left_out_fusion(corpus), sample(spoken_test_clips("left-out", corpus), every), corpus)
-        for corpus in protocol_folds("left-out")
+        corpus: predicted(left_out_fusion(corpus), sample(spoken_test_clips(LEFT_OUT, corpus), every), corpus)
+        for corpus in protocol_folds(LEFT_OUT)
     }
 
 
@@ -183,7 +191,7 @@ def fuse(every: int, scores_alone: bool) -> None:
     calibrate_folds(found, unseen)
     folds = {fold: reports_by_corpus(model, rows, clips) for fold, (model, clips, rows) in unseen.items()}
     results = [
-        protocol_scores("left-out", {corpus: {corpus: scores} for corpus, scores in left_out.items()}, every),
+        protocol_scores(LEFT_OUT, {corpus: {corpus: scores} for corpus, scores in left_out.items()}, every),
         protocol_scores(PROTOCOL, folds, every),
     ]
     for scores in results:  # all are computed before one is written

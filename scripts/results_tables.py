@@ -12,7 +12,6 @@ from scripts.common.errors import explains
 from scripts.common.flags import command_parser
 from scripts.common.head_tables import left_out_summary, recorded_tables
 from scripts.result_blocks.comparisons import (
-    EIGHT_CORPORA,
     compare_all,
     leakage,
     mcnemar,
@@ -31,10 +30,19 @@ from scripts.result_blocks.folds import (
 )
 from scripts.result_blocks.measured import benchmark, experiments, non_speech, robustness
 from ser_core import paths
-from ser_core.data import CorpusError, ProtocolError, Utterance, corpora_root, parse_filename, read_listener_votes
-from ser_core.evaluation import (
-    LEFT_OUT_PROTOCOL,
+from ser_core.data import (
+    LEAVE_ONE_CORPUS_OUT,
+    LEFT_OUT,
     SPEAKER_INDEPENDENT,
+    SPEAKER_INDEPENDENT_8,
+    CorpusError,
+    ProtocolError,
+    Utterance,
+    corpora_root,
+    parse_filename,
+    read_listener_votes,
+)
+from ser_core.evaluation import (
     ComparisonError,
     ResultError,
     list_results,
@@ -55,15 +63,15 @@ def render_blocks() -> dict[str, str]:
         ComparisonError, ProtocolError, ResultError: a result file that is damaged or does not fit the others.
     """
     found = compare_all()
-    speakers, corpora = (load_cross_validation(protocol) for protocol in (SPEAKER_INDEPENDENT, LEFT_OUT_PROTOCOL))
+    speakers, corpora = (load_cross_validation(protocol) for protocol in (SPEAKER_INDEPENDENT, LEAVE_ONE_CORPUS_OUT))
     blocks = {block.__name__: block() for block in (scores, benchmark, experiments, robustness, non_speech)}
     compared = (table_resonet, table_ravdess, leakage, speaker_independent, mcnemar)
     blocks |= {block.__name__: block(found) for block in compared}
     folds = {"all_folds": all_folds(speakers)}
     blocks["left_out_summary"] = left_out_summary(paths.RESULTS)
     blocks |= {block.__name__: block() for block in (default_folds, default_mean)}
-    blocks["left_out"] = recorded_tables(paths.RESULTS, "left-out")
-    blocks["unseen_speakers"] = recorded_tables(paths.RESULTS, EIGHT_CORPORA)
+    blocks["left_out"] = recorded_tables(paths.RESULTS, LEFT_OUT)
+    blocks["unseen_speakers"] = recorded_tables(paths.RESULTS, SPEAKER_INDEPENDENT_8)
     return blocks | folds | {"cross_corpus": cross_corpus(corpora), "listeners": listeners(corpora)}
 
 

@@ -24,13 +24,12 @@ from scripts.common.fold_clips import read_clips, spoken_test_clips
 from scripts.common.head_tables import UNLIKE, table
 from scripts.common.train_head import own_embeddings
 from ser_core import paths
-from ser_core.data import AudioStore, protocol_folds, protocol_split
+from ser_core.data import LEFT_OUT, SPEAKER_INDEPENDENT_8, AudioStore, protocol_folds, protocol_split
 from ser_core.evaluation import ENROLLED_CLIPS, auroc_unlike_training, mean_reports, reports_by_corpus
 from ser_core.models import MODELS, Whisper, load_model, training_record
 from ser_core.training import TrainingData, TrainingError, TrainingExample, flatten_config, head_recipe
 
-LEFT_OUT = "left-out"
-PROTOCOLS = (LEFT_OUT, "speaker-independent-8")
+PROTOCOLS = (LEFT_OUT, SPEAKER_INDEPENDENT_8)
 
 
 def fold_checkpoint(model_name: str, protocol: str, fold: str) -> Path:

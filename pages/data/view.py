@@ -13,6 +13,7 @@ from pages.ui.text import split_title
 from ser_core.data import (
     CORPUS_LICENCES,
     CORPUS_NAMES,
+    LEFT_OUT,
     PROTOCOLS,
     SPEAKER_OVERLAP,
     protocol_folds,
@@ -40,7 +41,6 @@ HOW_TO_COUNT = (
 )
 WALL_COLUMNS = 4
 ALL_CORPORA, FIRST_CORPUS = "all", "crema_d"
-ALL_CLIPS_PROTOCOL = "left-out"  # its file lists every clip
 
 
 def show_corpora(found: dict) -> None:
@@ -110,9 +110,9 @@ def _n_speakers(counts: dict[str, int], sex: str) -> int | None:
 
 @st.cache_data
 def _speakers(corpus: str) -> dict[str, dict[str, int]]:
-    """Speaker -> emotion -> clips, from the names that the protocol file lists."""
+    """Speaker -> emotion -> clips, from the protocol file that lists every clip."""
     counts: dict[str, Counter] = defaultdict(Counter)
-    for row in read_protocol(ALL_CLIPS_PROTOCOL):
+    for row in read_protocol(LEFT_OUT):
         if row["corpus"] == corpus:
             counts[row["speaker"].split("-")[1]][row["emotion"]] += 1
     return {speaker: dict(counts[speaker]) for speaker in sorted(counts)}
@@ -190,7 +190,7 @@ def show_voices() -> None:
 def _one_of_each(corpus: str, speaker: str) -> dict[str, str]:
     """Emotion -> the first clip of this speaker, which in most corpora has the same words."""
     found: dict[str, str] = {}
-    for row in read_protocol(ALL_CLIPS_PROTOCOL):
+    for row in read_protocol(LEFT_OUT):
         if row["speaker"] == f"{corpus.removesuffix('_song')}-{speaker}" and row["corpus"] == corpus:
             found.setdefault(row["emotion"], row["utterance"])
     return {emotion: found[emotion] for emotion in EMOTIONS if emotion in found}

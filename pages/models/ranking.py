@@ -11,7 +11,7 @@ from pages.ui.export import download_rows, offer_table
 from pages.ui.layout import show_rows
 from pages.ui.results import EvaluationResults
 from pages.ui.text import plain, split_title
-from ser_core.data import CORPUS_NAMES
+from ser_core.data import CORPUS_NAMES, SPEAKER_INDEPENDENT, SPEAKER_INDEPENDENT_8
 from ser_core.evaluation import (
     Comparison,
     CrossValidationResult,
@@ -23,7 +23,7 @@ from ser_core.evaluation import (
 from ser_core.metrics import format_percent
 from ser_core.plots import SCORE_TITLES, class_score_dots, ranking_plot, score_heatmap
 
-WIDER = {"speaker-independent": "speaker-independent-8"}  # protocol -> another one whose test parts hold its clips
+WIDER = {SPEAKER_INDEPENDENT: SPEAKER_INDEPENDENT_8}  # protocol -> another one whose test parts hold its clips
 
 
 def show_ranking(found: EvaluationResults) -> None:

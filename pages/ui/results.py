@@ -10,6 +10,8 @@ import streamlit as st
 
 from ser_core import paths
 from ser_core.data import (
+    LEAVE_ONE_CORPUS_OUT,
+    SPEAKER_INDEPENDENT,
     CorpusError,
     ProtocolError,
     Utterance,
@@ -21,7 +23,6 @@ from ser_core.data import (
     unseen_speaker_fold,
 )
 from ser_core.evaluation import (
-    LEFT_OUT_PROTOCOL,
     Comparison,
     CrossValidationResult,
     PredictionTable,
@@ -95,7 +96,7 @@ def splits() -> list[str]:
     files = list_results()
     own = {path.parent.name for path in files if path.stem == DEFAULT_MODEL}
     found = {path.parent.name for path in files}
-    return sorted(found, key=lambda name: (name not in own, not name.startswith("speaker-independent"), name))
+    return sorted(found, key=lambda name: (name not in own, not name.startswith(SPEAKER_INDEPENDENT), name))
 
 
 def load_results(split: str) -> EvaluationResults:
@@ -121,8 +122,8 @@ def evaluated_at(model: str) -> tuple[tuple[Path, int], ...]:
 
 def _left_out_times() -> tuple[tuple[Path, int], ...]:
     """Those of the results on left-out corpora, which decide the order of the models on every test part."""
-    folds = protocol_folds(LEFT_OUT_PROTOCOL)
-    return _times(path for fold in folds for path in list_results(split_name(LEFT_OUT_PROTOCOL, fold)))
+    folds = protocol_folds(LEAVE_ONE_CORPUS_OUT)
+    return _times(path for fold in folds for path in list_results(split_name(LEAVE_ONE_CORPUS_OUT, fold)))
 
 
 @st.cache_resource(max_entries=8, show_spinner="Reading the results")

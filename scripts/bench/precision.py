@@ -14,7 +14,7 @@ from scripts.common.flags import command_parser
 from scripts.common.tables import clip_bar, print_table
 from ser_core import paths
 from ser_core.audio import AUDIO_SUFFIXES, load_audio
-from ser_core.data import PROTOCOLS, CorpusError, ProtocolError, protocol_folds
+from ser_core.data import PROTOCOLS, SPEAKER_INDEPENDENT_8, CorpusError, ProtocolError, protocol_folds
 from ser_core.evaluation import compute_metrics, predict_utterances_per_model, read_test_part
 from ser_core.inference import predict, predict_batch
 from ser_core.models import CheckpointError, SERModel, load_model, use_float32
@@ -35,7 +35,7 @@ def print_batch_differences(models: Sequence[SERModel]) -> None:
 def main(arguments: list[str] | None = None) -> int:
     parser = command_parser(__doc__)
     parser.add_argument("model", nargs="?", default="whisper")
-    parser.add_argument("--protocol", choices=PROTOCOLS, default="speaker-independent-8")
+    parser.add_argument("--protocol", choices=PROTOCOLS, default=SPEAKER_INDEPENDENT_8)
     parser.add_argument("--fold", help="of which the test part is used; default: the first")
     parser.add_argument("--batch", action="store_true", help="predict against predict_batch, on the samples")
     options = parser.parse_args(arguments)

@@ -8,7 +8,7 @@ import os
 import re
 from pathlib import Path
 
-from ser_core.data import PROTOCOLS
+from ser_core.data import PROTOCOLS, SPEAKER_INDEPENDENT
 from ser_core.inference import ArchivePart, n_cores
 from ser_core.labels import EMOTIONS, EVERYDAY
 from ser_core.training import MODEL_PREFIX
@@ -106,7 +106,7 @@ def evaluate_parser() -> argparse.ArgumentParser:
 def train_parser() -> argparse.ArgumentParser:
     parser = _described("train")
     parser.add_argument("model", type=model_name, help="an unknown one lists those that exist")
-    parser.add_argument("--protocol", choices=PROTOCOLS, default="speaker-independent")
+    parser.add_argument("--protocol", choices=PROTOCOLS, default=SPEAKER_INDEPENDENT)
     parser.add_argument("--fold", help="the test fold, excluded from training")
     parser.add_argument("--start", help="start weights: a folder, a file, or a name on the Hugging Face hub")
     parser.add_argument("--teachers", nargs="+", default=[], metavar="FOLDER", help="checkpoints to distil from")

@@ -3,9 +3,8 @@
 from collections import defaultdict
 
 from scripts.result_blocks.text import MISSING, marked, note_on_weights, percent, points
-from ser_core.data import CORPUS_NAMES, corpus_name, protocol_of_split
+from ser_core.data import CORPUS_NAMES, SPEAKER_INDEPENDENT, corpus_name, protocol_of_split
 from ser_core.evaluation import (
-    SPEAKER_INDEPENDENT,
     Comparison,
     LeakagePart,
     RankedModel,
@@ -19,7 +18,7 @@ from ser_core.evaluation import (
 from ser_core.metrics import format_percent
 from ser_core.models import MODELS
 
-RESONET, RAVDESS_RANDOM, EIGHT_CORPORA = "resonet", "ravdess-random", "speaker-independent-8"
+RESONET, RAVDESS_RANDOM = "resonet", "ravdess-random"
 RESONET_CORPORA = ("crema_d", "ravdess", "savee", "tess")  # in the order of the published table
 RAVDESS_MEASURES = {
     "accuracy": "accuracy",

@@ -2,11 +2,10 @@
 
 import json
 
-from scripts.result_blocks.comparisons import EIGHT_CORPORA
 from scripts.result_blocks.text import MISSING, points
 from ser_core import paths
+from ser_core.data import SPEAKER_INDEPENDENT, SPEAKER_INDEPENDENT_8
 from ser_core.evaluation import (
-    SPEAKER_INDEPENDENT,
     CrossValidationResult,
     fold_table,
     load_cross_validation,
@@ -48,7 +47,7 @@ def all_folds(measured: CrossValidations) -> str:
 
 def default_folds() -> str:
     """The default model over the folds of eight corpora."""
-    found = load_cross_validation(EIGHT_CORPORA).get(DEFAULT_MODEL)
+    found = load_cross_validation(SPEAKER_INDEPENDENT_8).get(DEFAULT_MODEL)
     return fold_table(found) if found else f"`{DEFAULT_MODEL}`: {MISSING}."
 
 

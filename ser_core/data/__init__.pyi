@@ -55,7 +55,11 @@ from .noises import (
     read_noises as read_noises,
 )
 from .protocols.assignment import (
+    LEAVE_ONE_CORPUS_OUT as LEAVE_ONE_CORPUS_OUT,
+    LEFT_OUT as LEFT_OUT,
     PROTOCOLS as PROTOCOLS,
+    SPEAKER_INDEPENDENT as SPEAKER_INDEPENDENT,
+    SPEAKER_INDEPENDENT_8 as SPEAKER_INDEPENDENT_8,
     SPEAKER_OVERLAP as SPEAKER_OVERLAP,
 )
 from .protocols.files import (

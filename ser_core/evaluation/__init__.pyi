@@ -55,7 +55,6 @@ from .cross_corpus.report import (
     corpus_report as corpus_report,
 )
 from .cross_validation import (
-    LEFT_OUT_PROTOCOL as LEFT_OUT_PROTOCOL,
     CrossValidationResult as CrossValidationResult,
     concatenate_predictions as concatenate_predictions,
     left_out_uars as left_out_uars,
@@ -81,7 +80,6 @@ from .model_cards.card import (
     render_pretrained_card as render_pretrained_card,
 )
 from .model_cards.sections import (
-    SPEAKER_INDEPENDENT as SPEAKER_INDEPENDENT,
     evaluation_sections as evaluation_sections,
     fold_table as fold_table,
     markdown_table as markdown_table,

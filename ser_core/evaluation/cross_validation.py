@@ -12,7 +12,7 @@ import numpy as np
 from scipy.special import softmax
 
 from ser_core import paths
-from ser_core.data import is_speech, protocol_folds, protocol_split, split_name
+from ser_core.data import LEAVE_ONE_CORPUS_OUT, is_speech, protocol_folds, protocol_split, split_name
 from ser_core.evaluation.results import EvaluationResult, list_results, load_result
 from ser_core.evaluation.scoring.metrics import calibration_metrics, compute_metrics
 from ser_core.evaluation.scoring.predictions import PROBABILITY_FLOOR, PredictionTable
@@ -20,8 +20,6 @@ from ser_core.metrics import Scores, auroc
 from ser_core.models import CONFIG_FILE, Calibration
 
 FOLD_METRICS = ("uar", "macro_f1", "accuracy")
-LEFT_OUT_PROTOCOL = "leave-one-corpus-out"
-"""Protocol whose figures rank first."""
 
 
 @dataclass(frozen=True)
@@ -152,7 +150,7 @@ def left_out_uars() -> dict[str, float]:
 
     Each corpus is tested by a model of the same recipe, trained on the other corpora.
     """
-    parts = [split_name(LEFT_OUT_PROTOCOL, fold) for fold in protocol_folds(LEFT_OUT_PROTOCOL)]
+    parts = [split_name(LEAVE_ONE_CORPUS_OUT, fold) for fold in protocol_folds(LEAVE_ONE_CORPUS_OUT)]
     found: dict[str, list[float]] = {}
     for path in (path for part in parts for path in list_results(part)):
         result = load_result(path)

@@ -10,6 +10,7 @@ import numpy as np
 
 from ser_core import paths
 from ser_core.data import (
+    SPEAKER_INDEPENDENT,
     AudioStore,
     ProtocolSplit,
     audio_cache_folder,
@@ -31,7 +32,6 @@ from ser_core.interpret.embeddings import RAW_FEATURES, raw_features
 from ser_core.interpret.projection import Projection, ProjectionConfig
 from ser_core.models import SERModel, checkpoint_folder, checkpoint_name, load_model, training_record
 
-ALL_CLIPS_PROTOCOL = "speaker-independent"  # tests every clip once
 CHUNK_CLIPS = 1000  # an interruption loses at most these
 
 ClipProgress = Callable[[int, int], None]
@@ -91,7 +91,7 @@ def export_atlas(
         ProtocolError: the model was trained on speakers of its test part.
         ValueError: no recordings.
     """
-    known = (row["utterance"] for row in read_protocol(ALL_CLIPS_PROTOCOL) if row["utterance"] in store)
+    known = (row["utterance"] for row in read_protocol(SPEAKER_INDEPENDENT) if row["utterance"] in store)
     ids = sorted({*known, *further_ids})
     if not ids:
         raise ValueError(

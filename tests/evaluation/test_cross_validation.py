@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from ser_core import paths
+from ser_core.data.protocols.assignment import LEAVE_ONE_CORPUS_OUT
 from ser_core.data.protocols.files import protocol_folds
 from ser_core.data.protocols.splits import protocol_split
 from ser_core.data.utterances import SPEECH_CORPORA
 from ser_core.evaluation.cross_validation import (
-    LEFT_OUT_PROTOCOL,
     concatenate_predictions,
     left_out_uars,
     load_cross_validation,
@@ -76,10 +76,10 @@ def test_all_speakers_together_are_the_clips_of_all_folds(five):
 
 def left_out_results(model="m", share_right=0.6):
     results = []
-    for fold in protocol_folds(LEFT_OUT_PROTOCOL):
-        clips = protocol_split(LEFT_OUT_PROTOCOL, fold).test[::20]
+    for fold in protocol_folds(LEAVE_ONE_CORPUS_OUT):
+        clips = protocol_split(LEAVE_ONE_CORPUS_OUT, fold).test[::20]
         right = np.random.default_rng(1).random(len(clips)) < share_right
-        results.append(make_result(model, clips, right, LEFT_OUT_PROTOCOL, fold))
+        results.append(make_result(model, clips, right, LEAVE_ONE_CORPUS_OUT, fold))
     return results
 
 

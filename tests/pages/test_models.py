@@ -16,10 +16,11 @@ from pages.ui import results
 from pages.ui.text import corpus_actor, split_title
 from ser_core import paths
 from ser_core.data.file_names import parse_filename
+from ser_core.data.protocols.assignment import LEAVE_ONE_CORPUS_OUT
 from ser_core.data.protocols.splits import protocol_folds, protocol_split
 from ser_core.data.utterances import CORPUS_NAMES
 from ser_core.evaluation.comparison.pairs import PairwiseTest
-from ser_core.evaluation.cross_validation import LEFT_OUT_PROTOCOL, Confidence, FoldSpread
+from ser_core.evaluation.cross_validation import Confidence, FoldSpread
 from ser_core.evaluation.results import list_results, save_result
 from ser_core.evaluation.summary.fairness import score_groups
 from ser_core.evaluation.summary.verdict import Verdict
@@ -274,9 +275,9 @@ def test_new_results_on_left_out_corpora_change_the_order_without_a_restart(tmp_
         for model, right in [("better", [True] * len(clips)), ("general", [i % 4 > 0 for i in range(len(clips))])]:
             save_result(make_result(model, clips, right, "speaker-independent", fold), tmp_path)
     assert list(results.load_results(split).predictions) == list(results.all_folds(split)) == ["better", "general"]
-    for fold in protocol_folds(LEFT_OUT_PROTOCOL):
-        clips = protocol_split(LEFT_OUT_PROTOCOL, fold).test[::20]
-        save_result(make_result("general", clips, [True] * len(clips), LEFT_OUT_PROTOCOL, fold), tmp_path)
+    for fold in protocol_folds(LEAVE_ONE_CORPUS_OUT):
+        clips = protocol_split(LEAVE_ONE_CORPUS_OUT, fold).test[::20]
+        save_result(make_result("general", clips, [True] * len(clips), LEAVE_ONE_CORPUS_OUT, fold), tmp_path)
     assert list(results.load_results(split).predictions) == list(results.all_folds(split)) == ["general", "better"]
 
 

@@ -16,6 +16,9 @@ from ser_core.labels import COMMON_EMOTIONS
 SPLIT_SEED = 2024
 REDRAW_SEED = 2025  # second draw, which shows the effect of a split script without a seed
 
+SPEAKER_INDEPENDENT, SPEAKER_INDEPENDENT_8 = "speaker-independent", "speaker-independent-8"
+LEAVE_ONE_CORPUS_OUT, LEFT_OUT = "leave-one-corpus-out", "left-out"  # of the English corpora; of all
+
 
 def _hash_shuffled(names: Iterable[str], seed: int) -> list[str]:
     """Names in a random order that depends only on the names and the seed."""
@@ -85,10 +88,10 @@ PROTOCOLS = {
     "resonet": _resonet,
     "resonet-redrawn": _resonet_redrawn,
     "ravdess-random": _ravdess_random,
-    "speaker-independent": speaker_independent,
-    "leave-one-corpus-out": _leave_one_corpus_out,
-    "speaker-independent-8": speaker_independent_8,
-    "left-out": _left_out,
+    SPEAKER_INDEPENDENT: speaker_independent,
+    LEAVE_ONE_CORPUS_OUT: _leave_one_corpus_out,
+    SPEAKER_INDEPENDENT_8: speaker_independent_8,
+    LEFT_OUT: _left_out,
 }
 """Name -> function from utterances to utterance id -> part ("train", "dev", "test") or fold."""
 SPEAKER_OVERLAP = {

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from functools import lru_cache
 
-from ser_core.data.protocols.assignment import SPEAKER_OVERLAP
+from ser_core.data.protocols.assignment import LEFT_OUT, SPEAKER_INDEPENDENT, SPEAKER_OVERLAP
 from ser_core.data.protocols.files import ProtocolError, protocol_folds, read_protocol
 from ser_core.data.protocols.folds import N_FOLDS
 
@@ -39,8 +39,8 @@ def protocol_split(name: str, fold: str | int | None = None) -> ProtocolSplit:
     if str(fold) not in protocol_folds(name):
         fault = "needs a fold" if fold is None else f"has no fold {fold!r}"
         raise ProtocolError(f"Protocol {name!r} {fault}. There are: {', '.join(protocol_folds(name))}.")
-    dev = _choose_dev_speakers(rows, int(str(fold))) if name.startswith("speaker-independent") else set()
-    return _split_fold(rows, str(fold), dev, tests_song=name != "left-out")
+    dev = _choose_dev_speakers(rows, int(str(fold))) if name.startswith(SPEAKER_INDEPENDENT) else set()
+    return _split_fold(rows, str(fold), dev, tests_song=name != LEFT_OUT)
 
 
 def _split_fold(rows: list[dict[str, str]], fold: str, dev: set[str], tests_song: bool) -> ProtocolSplit:

@@ -5,11 +5,10 @@ import json
 import numpy as np
 
 from ser_core import paths
-from ser_core.data import SPEAKER_OVERLAP, is_speech
+from ser_core.data import LEFT_OUT, SPEAKER_INDEPENDENT_8, SPEAKER_OVERLAP, is_speech
 from ser_core.inference import EVERYDAY_CLIPS, FAR_NOTE, NEUTRAL_CLIPS
 from ser_core.models import TYPICAL, UNLIKE_TRAINING, UNUSUAL
 
-LEFT_OUT, UNSEEN_SPEAKERS = "left-out", "speaker-independent-8"
 N_REFERENCE_CLIPS = (1, 3, 10, 30)
 """Sizes of the enrolments that are measured."""
 ENROLLED_CLIPS = "10"  # as the keys of the results
@@ -57,7 +56,7 @@ def describe_expected_accuracy(
     """
     known, strange = _known_accuracy(metrics), _left_out_accuracy(model)
     if reference and metrics:
-        known, strange = (_accuracy_with(reference, model, protocol) for protocol in (UNSEEN_SPEAKERS, LEFT_OUT))
+        known, strange = (_accuracy_with(reference, model, protocol) for protocol in (SPEAKER_INDEPENDENT_8, LEFT_OUT))
     first = COMPARED_WITH_TRAINING.get(familiarity or "", "")
     if known is None or strange is None or reference is None:
         return first

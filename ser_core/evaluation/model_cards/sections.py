@@ -8,17 +8,11 @@ from collections import Counter
 from collections.abc import Sequence
 
 from ser_core import paths
-from ser_core.data import CORPUS_NAMES, corpus_name, is_speech
+from ser_core.data import CORPUS_NAMES, LEAVE_ONE_CORPUS_OUT, SPEAKER_INDEPENDENT, corpus_name, is_speech
 from ser_core.evaluation.comparison.published import published_table
-from ser_core.evaluation.cross_validation import (
-    LEFT_OUT_PROTOCOL,
-    Confidence,
-    CrossValidationResult,
-    load_cross_validation,
-)
+from ser_core.evaluation.cross_validation import Confidence, CrossValidationResult, load_cross_validation
 from ser_core.metrics import format_percent
 
-SPEAKER_INDEPENDENT = "speaker-independent"
 PUBLISHED_CORPORA = ("ravdess", "crema_d", "savee")  # with published scores on unseen speakers
 NON_SPEECH_OUTCOMES = {
     "no speech": "no speech detected",
@@ -36,7 +30,7 @@ def evaluation_sections(name: str) -> str:
         name: name of a checkpoint.
     """
     parts = {
-        "Left-out corpora": _fold_section(name, LEFT_OUT_PROTOCOL),
+        "Left-out corpora": _fold_section(name, LEAVE_ONE_CORPUS_OUT),
         "Unseen speakers, all folds": _fold_section(name, SPEAKER_INDEPENDENT),
         "Robustness": _results_section(name, "robustness", robustness_table),
         "Non-speech sounds": ood_section(_read_results(name, "novelty")),

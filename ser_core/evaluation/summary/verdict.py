@@ -6,10 +6,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from ser_core import paths
-from ser_core.data import SPEAKER_OVERLAP, is_speech, protocol_folds, split_name
+from ser_core.data import (
+    LEAVE_ONE_CORPUS_OUT,
+    LEFT_OUT,
+    SPEAKER_INDEPENDENT,
+    SPEAKER_INDEPENDENT_8,
+    SPEAKER_OVERLAP,
+    is_speech,
+    protocol_folds,
+    split_name,
+)
 from ser_core.evaluation.comparison.published import published_table
-from ser_core.evaluation.cross_corpus.expectation import LEFT_OUT, UNSEEN_SPEAKERS
-from ser_core.evaluation.cross_validation import LEFT_OUT_PROTOCOL
 from ser_core.evaluation.results import load_result, result_path
 from ser_core.labels import EMOTIONS
 from ser_core.models import CheckpointError, read_metrics
@@ -53,7 +60,7 @@ def read_verdict(model: str) -> Verdict:
 
 def listener_uars() -> dict[str, float]:
     """Corpus -> UAR of one listener of the voice alone: measured from votes where there are some, else as published."""
-    rows = (published_table("speaker-independent") or {}).get("rows", {})
+    rows = (published_table(SPEAKER_INDEPENDENT) or {}).get("rows", {})
     published = dict(rows.get("listeners", {}).get("uar", {}))
     try:
         measured = json.loads((paths.RESULTS / "listeners.json").read_text())["single_listener"]
@@ -70,7 +77,7 @@ def _unseen(model: str) -> tuple[dict[str, float], bool]:
         return {}, False
     if not metrics or metrics.get("protocol") in SPEAKER_OVERLAP:
         return {}, False
-    if metrics.get("protocol") == UNSEEN_SPEAKERS and (found := _recorded(UNSEEN_SPEAKERS, model)):
+    if metrics.get("protocol") == SPEAKER_INDEPENDENT_8 and (found := _recorded(SPEAKER_INDEPENDENT_8, model)):
         return found, True
     return _speech_uars(metrics["corpora"]), False
 
@@ -86,8 +93,8 @@ def _recorded(protocol: str, model: str) -> dict[str, float]:
 def _left_out_folds(model: str) -> dict[str, float]:
     """From the result files of the protocol that leaves one corpus out."""
     found: dict[str, float] = {}
-    for fold in protocol_folds(LEFT_OUT_PROTOCOL):
-        path = result_path(split_name(LEFT_OUT_PROTOCOL, fold), model)
+    for fold in protocol_folds(LEAVE_ONE_CORPUS_OUT):
+        path = result_path(split_name(LEAVE_ONE_CORPUS_OUT, fold), model)
         if path.is_file():
             found |= _speech_uars(load_result(path).metrics["corpora"])
     return found
