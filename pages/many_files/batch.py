@@ -1,7 +1,7 @@
 """The files that could be read, with their labels and the part of a corpus they belong to."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -9,8 +9,8 @@ import streamlit as st
 
 from pages.many_files import state
 from pages.many_files.state import BatchItem
-from pages.ui.model_picker import get_model
-from ser_core.data import FileLabel, FileLabels, ProtocolError, label_files, protocol_split
+from pages.ui.model_picker import clip_parts, get_model
+from ser_core.data import FileLabel, FileLabels, label_files
 from ser_core.inference import MIN_SPEECH_TO_PREDICT_S, Prediction
 from ser_core.interpret import Atlas, AtlasError, load_atlas, nearest_neighbours
 from ser_core.labels import EMOTIONS
@@ -45,7 +45,6 @@ class Batch:
     rows: list[BatchRow]
     labels: FileLabels
     unreadable: list[BatchItem]
-    known: dict[str, tuple[frozenset[str], frozenset[str]]] = field(default_factory=dict)  # result of _parts, by model
 
     @cached_property
     def labelled(self) -> list[BatchRow]:
@@ -78,9 +77,7 @@ class Batch:
         """Which part of the corpora of this model a file is from."""
         if not row.utterance_id:
             return OWN
-        if model not in self.known:
-            self.known[model] = _parts(model, get_model(model).version)
-        train, dev = self.known[model]
+        train, dev, _ = clip_parts(model)
         return TRAINING if row.utterance_id in train else DEVELOPMENT if row.utterance_id in dev else UNSEEN
 
 
@@ -109,17 +106,6 @@ def confusion(rows: Sequence[BatchRow], model: str) -> np.ndarray:
         if row.has_speech and row.label and row.label.emotion
     ]
     return confusion_matrix(*np.array(pairs, int).reshape(-1, 2).T, len(EMOTIONS))
-
-
-@st.cache_resource(max_entries=32)  # not copied for each file that is looked up
-def _parts(model: str, version: str) -> tuple[frozenset[str], frozenset[str]]:
-    """Recordings in the training and in the development part of a model; none where that is not known."""
-    metrics = get_model(model).metrics
-    try:
-        split = protocol_split(metrics["protocol"], metrics["fold"])
-    except (KeyError, TypeError, ProtocolError):
-        return frozenset(), frozenset()
-    return frozenset(split.train), frozenset(split.dev)
 
 
 def _identify(items: dict[str, BatchItem], labels: FileLabels) -> dict[str, str]:

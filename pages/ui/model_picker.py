@@ -1,10 +1,12 @@
 """Model selection, kept across pages by the address."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import streamlit as st
 
 from pages.ui.text import plain
+from ser_core.data import ProtocolError, protocol_split
 from ser_core.inference import loaded_models, shared_model
 from ser_core.models import CheckpointError, SERModel
 
@@ -58,3 +60,26 @@ def get_model(name: str, quiet: bool = False) -> SERModel:
         return shared_model(name)
     with st.spinner("Loading the model"):
         return shared_model(name)
+
+
+ClipParts = tuple[frozenset[str], frozenset[str], frozenset[str]]
+"""Ids of the clips of the corpora that a model was trained, tuned and tested on."""
+
+
+def clip_parts(name: str) -> ClipParts:
+    """Those of a model; none where that is not known.
+
+    Raises:
+        CheckpointError: the checkpoint cannot be used.
+    """
+    metrics = get_model(name).metrics
+    try:
+        return _clip_parts(metrics["protocol"], metrics["fold"])
+    except (KeyError, TypeError, ProtocolError):  # never measured, or metrics of another version
+        return frozenset(), frozenset(), frozenset()
+
+
+@lru_cache(maxsize=8)
+def _clip_parts(protocol: str, fold: str | None) -> ClipParts:
+    split = protocol_split(protocol, fold)
+    return frozenset(split.train), frozenset(split.dev), frozenset(split.test)

@@ -34,7 +34,8 @@ def test_a_file_without_speech_counts_neither_as_right_nor_as_wrong():
 
 def test_the_report_has_the_labels_and_the_scores_of_the_page(monkeypatch):
     one = row("1001_DFA_ANG_XX.wav", x="angry")
-    batch = replace(batch_of([one], "x"), known={"x": (frozenset([one.utterance_id]), frozenset())})
+    batch, nothing = batch_of([one], "x"), frozenset()
+    monkeypatch.setattr(batches, "clip_parts", lambda name: (frozenset([one.utterance_id]), nothing, nothing))
     scores = overview.label_scores(batch, "x")
     assert scores.rows == overview._accuracy_rows(batch, "x") and scores.confusion.sum() == 1
     assert (
@@ -45,11 +46,12 @@ def test_the_report_has_the_labels_and_the_scores_of_the_page(monkeypatch):
     assert files._report_row(one, one.item.predictions["x"]).label == "angry"
 
 
-def test_each_model_is_scored_by_the_parts_it_was_trained_on():
+def test_each_model_is_scored_by_the_parts_it_was_trained_on(monkeypatch):
     rows = [row(f"100{i}_DFA_ANG_XX.wav", x="angry", y="angry" if i else "sad") for i in range(3)]
     rows.append(row("1004_DFA_SAD_XX.wav", x="sad", y="sad"))
-    known = {"x": (frozenset(one.utterance_id for one in rows), frozenset()), "y": (frozenset(), frozenset())}
-    batch = replace(batch_of(rows, "x", "y"), known=known)
+    nothing, trained_on = frozenset(), {"x": frozenset(one.utterance_id for one in rows)}
+    monkeypatch.setattr(batches, "clip_parts", lambda name: (trained_on.get(name, nothing), nothing, nothing))
+    batch = batch_of(rows, "x", "y")
     (first,), (second,) = (overview._accuracy_rows(batch, name) for name in ("x", "y"))
     assert (first["recordings"], first["UAR %"], first["files"]) == (TRAINING, 100, 4)
     assert (second["recordings"], second["UAR %"], second["accuracy %"]) == (UNSEEN, 83.3, 75)
@@ -127,11 +129,11 @@ def test_brackets_are_explained_only_where_there_are_some(trained, monkeypatch):
     assert ("[" in lines[0]["UAR %"]) == ("Brackets" in written[0])
 
 
-def test_a_classifier_is_compared_with_models_that_may_know_the_files_and_with_chance(trained):
+def test_a_classifier_is_compared_with_models_that_may_know_the_files_and_with_chance(trained, monkeypatch):
     rows, now = trained
     rows = [replace(one, utterance_id=str(i)) for i, one in enumerate(rows)]
-    known = {"x": (frozenset("012"), frozenset())}
-    own, model, chance = head._score_lines(replace(batch_of(rows, "x"), known=known), now.head, rows)
+    monkeypatch.setattr(batches, "clip_parts", lambda name: (frozenset("012"), frozenset(), frozenset()))
+    own, model, chance = head._score_lines(batch_of(rows, "x"), now.head, rows)
     assert own["UAR %"].startswith(f"{100 * now.head.scores.uar:.1f}") and not own["trained on"]
     assert (model["UAR %"], model["trained on"], chance["UAR %"]) == ("50.0", "3 of these files", "50.0")
 

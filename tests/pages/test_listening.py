@@ -12,7 +12,7 @@ from pages.learn.listening import state, view
 from pages.learn.listening.round import TITLE
 from pages.learn.listening.state import PERSON, Guess, ListeningState
 from pages.ui.samples import voices
-from ser_core.data.protocols.splits import ProtocolSplit, protocol_split
+from ser_core.data.protocols.splits import protocol_split
 from ser_core.inference.model_cache import unload_models
 from ser_core.labels import EMOTIONS
 from tests.make_corpus import write_crema_d
@@ -65,7 +65,7 @@ def test_a_rival_that_knows_the_clip_in_question_is_not_asked_about_it(page, che
     new = [u for u in state.utterances() if u.id in protocol_split("speaker-independent", "0").test]
     session_of(page).pages[ListeningState] = ListeningState(clip=new[0])
     assert page.run().button(key="guess-sad")
-    with patch.object(state, "protocol_split", lambda protocol, fold: ProtocolSplit((), (), (new[1].id,))):
+    with patch.object(state, "clip_parts", lambda name: (frozenset(), frozenset(), frozenset([new[1].id]))):
         page.multiselect(key="rivals").set_value(["small", "other"]).run()
         assert session_of(page).page(ListeningState).clip is None
         page.button(key="start").click().run()

@@ -17,6 +17,7 @@ from streamlit.testing.v1 import AppTest
 from pages.many_files import batch as batches, each_other, files, labels, own_map, run, state
 from pages.many_files.batch import DEVELOPMENT, OWN, TRAINING, UNSEEN, Batch, BatchRow
 from pages.many_files.state import BatchItem, UploadState
+from pages.ui import model_picker
 from pages.ui.export import rows_as_csv
 from pages.ui.text import plain
 from ser_core.audio import load_audio
@@ -466,8 +467,8 @@ def test_recordings_of_a_corpus_count_by_their_part_in_training(monkeypatch):
     train, dev, test = (
         next(i for i in ids if i.startswith("crema_d/")) for ids in (split.train, split.dev, split.test)
     )
-    model = SimpleNamespace(version="test of parts", metrics={"protocol": "speaker-independent", "fold": "0"})
-    monkeypatch.setattr(batches, "get_model", lambda name: model)
+    model = SimpleNamespace(metrics={"protocol": "speaker-independent", "fold": "0"})
+    monkeypatch.setattr(model_picker, "get_model", lambda name: model)
     rows = [row(f"{name.removeprefix('crema_d/')}.wav") for name in (train, dev, test)] + [row("mine.wav")]
     batch = batch_of(rows, "small")
     assert [batch.part(one, "small") for one in rows] == [TRAINING, DEVELOPMENT, UNSEEN, OWN]

@@ -3,13 +3,12 @@
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import streamlit as st
 
-from pages.ui.model_picker import get_model
+from pages.ui.model_picker import clip_parts, get_model
 from pages.ui.results import utterances
 from pages.ui.samples import SAMPLES, sample_list, voices
 from pages.ui.session import PageState, session
@@ -18,10 +17,8 @@ from ser_core.data import (
     SPEECH_CORPORA,
     CorpusError,
     ListenerVotes,
-    ProtocolError,
     Utterance,
     corpora_root,
-    protocol_split,
     read_listener_votes,
 )
 from ser_core.inference import predict
@@ -106,7 +103,7 @@ def eligible_clips(models: Sequence[str]) -> list[Utterance | Sample]:
     Raises:
         CheckpointError: a model cannot be used.
     """
-    allowed = frozenset.intersection(*map(_test_clips, models))
+    allowed = frozenset.intersection(*(clip_parts(name)[2] for name in models))
     found = [u for u in recordings() if u.corpus in SPEECH_CORPORA and u.id in allowed]
     if found or utterances():
         return [*found]
@@ -132,20 +129,6 @@ def listener_share(utterance_id: str, emotion: str) -> float | None:
     """Share of the listeners to the voice alone who chose an emotion; None without votes."""
     votes = _votes().get(utterance_id)
     return None if votes is None or not emotion else float(votes[EMOTIONS.index(emotion)])
-
-
-def _test_clips(name: str) -> frozenset[str]:
-    """Ids of the clips that a model is known to be neither trained nor tuned on."""
-    metrics = get_model(name).metrics
-    try:
-        return _test_part(metrics["protocol"], metrics["fold"])
-    except (KeyError, TypeError, ProtocolError):  # never measured, or metrics of another version
-        return frozenset()
-
-
-@lru_cache(maxsize=8)
-def _test_part(protocol: str, fold: str | None) -> frozenset[str]:
-    return frozenset(protocol_split(protocol, fold).test)
 
 
 def left(clips: Sequence[Utterance | Sample]) -> list[Utterance | Sample]:
