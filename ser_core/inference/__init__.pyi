@@ -123,6 +123,7 @@ from .reference import (
     check_takes_emotions as check_takes_emotions,
     check_takes_reference as check_takes_reference,
     enrolled_model as enrolled_model,
+    source_and_mood as source_and_mood,
 )
 from .reference_clips import (
     MAX_REFERENCE_CLIP_S as MAX_REFERENCE_CLIP_S,

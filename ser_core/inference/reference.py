@@ -204,6 +204,11 @@ class Reference:
         )
 
 
+def source_and_mood(kind: str) -> tuple[str, str]:
+    """Of a Reference.kind: ("clips", "neutral") of "neutral clips"; without a mood the second is ""."""
+    return ("clips", kind.removesuffix(" clips")) if kind.endswith(" clips") else (kind, "")
+
+
 def reference_fields(reference: Reference | None) -> dict[str, Any]:
     """The fields of a Trajectory that describe the reference of its predictions."""
     return {"reference_clips": reference.n_clips, "reference_source": reference.kind} if reference else {}

@@ -19,7 +19,7 @@ from ser_core.evaluation import (
     describe_expected_accuracy,
     measured_reference,
 )
-from ser_core.inference import NO_SPEECH, Prediction, Trajectory, label_in_words, prediction_label
+from ser_core.inference import NO_SPEECH, Prediction, Trajectory, label_in_words, prediction_label, source_and_mood
 from ser_core.interpret import VOICE_GROUPS, VOICE_MEASURES, VoiceGroup
 from ser_core.labels import EMOTION_STYLES, EMOTIONS, format_probability
 from ser_core.plots.clip.bars import probability_bars
@@ -163,16 +163,11 @@ def _answer(prediction: Prediction, metrics: Mapping) -> str:
 
 
 def _reference(prediction: Prediction) -> str:
-    n_clips, source = prediction.reference_clips, prediction.reference_source
+    n_clips = prediction.reference_clips
     plural = "" if n_clips == 1 else "s"
-    source, mood = _without_mood(source)
+    source, mood = source_and_mood(prediction.reference_source)
     described = REFERENCES[source].format(n=f"{n_clips} {mood}".rstrip(), s=plural) if n_clips else ""
     return f"Relative to {described}." if described else ""
-
-
-def _without_mood(source: str) -> tuple[str, str]:
-    """A source as Reference.source, and the mood in it: ("clips", "neutral") of "neutral clips"."""
-    return ("clips", source.removesuffix(" clips")) if source.endswith(" clips") else (source, "")
 
 
 def _sound(waveform: np.ndarray, kind: str) -> str:
@@ -249,7 +244,7 @@ def _model_sections(prediction: Prediction, metrics: Mapping, files: str, option
     without = "These figures are of predictions without a reference." if prediction.reference_clips and metrics else ""
     sections = [_section("Model", _paragraph(named) + _results(metrics) + _paragraph(without))]
     sections.append(_section("Limits", "".join(map(_paragraph, use))))
-    flag = REFERENCE_FLAGS.get(_without_mood(prediction.reference_source)[0], "")
+    flag = REFERENCE_FLAGS.get(source_and_mood(prediction.reference_source)[0], "")
     command = f"python -m scripts.predict {files} --model {prediction.model}{options}{flag}"
     sections.append(_section("Reproduce", _preformatted(command)))
     if entry := citation_bibtex():

@@ -12,6 +12,7 @@ from ser_core.inference import (
     LivePrediction,
     LiveSummary,
     arousal_and_valence,
+    source_and_mood,
 )
 from ser_core.labels import EMOTIONS, format_probability
 from ser_core.plots import emotion_label, format_duration
@@ -72,8 +73,7 @@ def heading_and_detail(prediction: LivePrediction) -> tuple[str, str]:
 
 
 def _reference_note(prediction: LivePrediction) -> str:
-    source = prediction.prediction.reference_source
-    return REFERENCE_NOTES.get("clips" if source.endswith(" clips") else source, "")
+    return REFERENCE_NOTES.get(source_and_mood(prediction.prediction.reference_source)[0], "")
 
 
 def _ood_note(prediction: LivePrediction) -> str:
