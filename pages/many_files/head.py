@@ -13,12 +13,11 @@ from pages.ui.chart import chart
 from pages.ui.export import download_rows, offer_download
 from pages.ui.model_picker import get_model
 from pages.ui.text import plain
-from ser_core.evaluation import MIN_CLIPS_PER_EMOTION, OwnHead, clips_for_head, missing_for_head, train_head
+from ser_core.data import UNKNOWN_SPEAKER
+from ser_core.evaluation import MIN_CLIPS_PER_EMOTION, OwnHead, clips_for_head, missing_for_head, train_own_head
 from ser_core.inference import NOT_ANALYSED
 from ser_core.metrics import format_percent, uar
 from ser_core.plots import confusion_heatmap, emotion_label
-
-UNKNOWN_SPEAKER = "unknown"
 
 
 def show(batch: Batch) -> None:
@@ -61,7 +60,7 @@ def _train(labelled: list[BatchRow]) -> None:
     emotions = [row.label.emotion for row in labelled]
     speakers = [row.label.speaker or UNKNOWN_SPEAKER for row in labelled]
     with st.spinner("Training and cross-validating"):
-        now.head = train_head(np.stack([row.item.embedding for row in labelled]), emotions, speakers)
+        now.head = train_own_head(np.stack([row.item.embedding for row in labelled]), emotions, speakers)
     now.head_files = tuple(row.file_id for row in labelled)
 
 

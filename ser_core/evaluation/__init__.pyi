@@ -103,7 +103,7 @@ from .own_data.head import (
     OwnHead as OwnHead,
     clips_for_head as clips_for_head,
     missing_for_head as missing_for_head,
-    train_head as train_head,
+    train_own_head as train_own_head,
 )
 from .own_data.labels import (
     DoubtfulLabel as DoubtfulLabel,

@@ -54,7 +54,7 @@ class OwnHead:
         }
 
 
-def train_head(embeddings: np.ndarray, emotions: Sequence[str], speakers: Sequence[str]) -> OwnHead:
+def train_own_head(embeddings: np.ndarray, emotions: Sequence[str], speakers: Sequence[str]) -> OwnHead:
     """Logistic regression on embeddings, cross-validated by speaker; by clip where all are of one speaker.
 
     Args:

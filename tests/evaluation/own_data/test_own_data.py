@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ser_core.evaluation.own_data.confounds import measure_confounds
-from ser_core.evaluation.own_data.head import HeadError, clips_for_head, missing_for_head, train_head
+from ser_core.evaluation.own_data.head import HeadError, clips_for_head, missing_for_head, train_own_head
 from ser_core.evaluation.own_data.labels import find_duplicates, rank_doubtful_labels
 
 
@@ -67,7 +67,7 @@ def some_clips(n_speakers: int, rng: np.random.Generator) -> tuple[np.ndarray, l
 
 def test_a_head_learns_from_other_speakers():
     embeddings, emotions, speakers = some_clips(10, np.random.default_rng(0))
-    head = train_head(embeddings, emotions, speakers)
+    head = train_own_head(embeddings, emotions, speakers)
     assert head.by_speaker and head.n_folds == 5 and head.scores.uar > 0.85 and head.confusion.sum() == 100
     assert (head.scores.n_clips, head.scores.n_speakers) == (100, 10)  # of the interval
     predicted = np.array(head.labels)[head.probabilities(embeddings).argmax(1)]
@@ -76,7 +76,9 @@ def test_a_head_learns_from_other_speakers():
 
 def test_an_emotion_that_a_fold_has_not_learned_is_not_predicted_there():
     embeddings, emotions, speakers = some_clips(5, np.random.default_rng(0))
-    head = train_head(np.vstack([embeddings, embeddings[:10]]), [*emotions, *["fear"] * 10], [*speakers, *["f"] * 10])
+    head = train_own_head(
+        np.vstack([embeddings, embeddings[:10]]), [*emotions, *["fear"] * 10], [*speakers, *["f"] * 10]
+    )
     assert not head.held_out[50:, head.labels.index("fear")].any()
     assert head.labels == ("angry", "fear", "sad") and head.confusion.sum(1).tolist() == [25, 10, 25]
 
@@ -86,8 +88,8 @@ def test_labels_that_only_name_the_speaker_are_worth_nothing_on_others():
     for seed in range(6):
         embeddings, _, speakers = some_clips(8, np.random.default_rng(seed))
         emotions = ["sad" if int(speaker) % 2 else "angry" for speaker in speakers]
-        by_speaker.append(train_head(embeddings, emotions, speakers).scores.uar)
-        by_clip.append(train_head(embeddings, emotions, ["one"] * len(speakers)).scores.uar)
+        by_speaker.append(train_own_head(embeddings, emotions, speakers).scores.uar)
+        by_clip.append(train_own_head(embeddings, emotions, ["one"] * len(speakers)).scores.uar)
     assert np.mean(by_speaker) < 0.7 and np.mean(by_clip) > 0.95
 
 
@@ -101,7 +103,7 @@ def test_labels_that_only_name_the_speaker_are_worth_nothing_on_others():
 )
 def test_a_head_needs_clips(emotions, message):
     with pytest.raises(HeadError, match=message):
-        train_head(np.zeros((20, 4)), emotions, ["a"] * 20)
+        train_own_head(np.zeros((20, 4)), emotions, ["a"] * 20)
     assert not missing_for_head(["sad"] * 5 + ["fear"] * 5)
 
 
