@@ -11,12 +11,12 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import soundfile
 import soxr
 
+from scripts.common.errors import explains
 from scripts.common.flags import command_parser
 from ser_core import paths
 from ser_core.audio import SAMPLE_RATE, load_audio
@@ -83,15 +83,12 @@ SAMPLES = (
 )
 
 
+@explains(CheckpointError, CorpusError, ProtocolError)
 def main(arguments: list[str] | None = None) -> int:
     parser = command_parser(__doc__)
     parser.add_argument("kind", choices=("synthetic", "voices"))
     if parser.parse_args(arguments).kind == "voices":
-        try:
-            copy_voices(VOICES)
-        except (CheckpointError, CorpusError, ProtocolError) as error:
-            print(error, file=sys.stderr)
-            return 2
+        copy_voices()
     else:
         make_synthetic()
     return 0
@@ -105,8 +102,8 @@ def make_synthetic() -> None:
     paths.write_text(paths.SAMPLES / "samples.json", json.dumps(listing, indent=2) + "\n")
 
 
-def copy_voices(folder: Path) -> None:
-    """Copies the chosen clips as they are, in place of those in the folder.
+def copy_voices() -> None:
+    """Copies the chosen clips as they are, in place of those of before.
 
     Raises:
         CheckpointError, CorpusError, ProtocolError: there is nothing to choose from; the folder stays as it is.
@@ -120,24 +117,24 @@ def copy_voices(folder: Path) -> None:
         raise CorpusError(
             f"Too few clips of CREMA-D in {corpora_root()}. Get them: python -m scripts.download_corpora crema_d"
         ) from None
-    folder.mkdir(parents=True, exist_ok=True)
-    for old in [path for path in folder.iterdir() if path.suffix != ".md"]:
+    VOICES.mkdir(parents=True, exist_ok=True)
+    for old in [path for path in VOICES.iterdir() if path.suffix != ".md"]:
         old.unlink()
     for clip in chosen:
-        shutil.copyfile(clip.path, folder / clip.path.name)
+        shutil.copyfile(clip.path, VOICES / clip.path.name)
         print(clip.path.name)
-    write_example(folder)
+    write_example()
 
 
-def write_example(folder: Path) -> None:
+def write_example() -> None:
     """Predicts the clips with the default model: the most confident one is the example of Home, right or wrong."""
-    model, waveforms = load_model(DEFAULT_MODEL), {path: load_audio(path) for path in sorted(folder.glob("*_*_*_*.*"))}
+    model, waveforms = load_model(DEFAULT_MODEL), {path: load_audio(path) for path in sorted(VOICES.glob("*_*_*_*.*"))}
     predictions = {path: predict(model, waveform) for path, waveform in waveforms.items()}
     path, found = max(predictions.items(), key=lambda item: item[1].confidence)
     example = {"file": path.name, "model": found.model, "version": found.version, "emotion": found.emotion}
     example |= {"confidence": round(found.confidence, 4)}
-    paths.write_text(folder / "example.json", json.dumps(example, indent=2) + "\n")
-    paths.write_bytes(folder / "example.png", spectrogram(waveforms[path], EXAMPLE_COLUMNS).png)
+    paths.write_text(VOICES / "example.json", json.dumps(example, indent=2) + "\n")
+    paths.write_bytes(VOICES / "example.png", spectrogram(waveforms[path], EXAMPLE_COLUMNS).png)
 
 
 def choose_voices(clips: list[Utterance]) -> list[Utterance]:

@@ -68,10 +68,10 @@ def render_blocks() -> dict[str, str]:
     compared = (table_resonet, table_ravdess, leakage, speaker_independent, mcnemar)
     blocks |= {block.__name__: block(found) for block in compared}
     folds = {"all_folds": all_folds(speakers)}
-    blocks["left_out_summary"] = left_out_summary(paths.RESULTS)
+    blocks["left_out_summary"] = left_out_summary()
     blocks |= {block.__name__: block() for block in (default_folds, default_mean)}
-    blocks["left_out"] = recorded_tables(paths.RESULTS, LEFT_OUT)
-    blocks["unseen_speakers"] = recorded_tables(paths.RESULTS, SPEAKER_INDEPENDENT_8)
+    blocks["left_out"] = recorded_tables(LEFT_OUT)
+    blocks["unseen_speakers"] = recorded_tables(SPEAKER_INDEPENDENT_8)
     return blocks | folds | {"cross_corpus": cross_corpus(corpora), "listeners": listeners(corpora)}
 
 

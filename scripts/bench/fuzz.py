@@ -21,7 +21,7 @@ from ser_core.audio import SAMPLE_RATE, load_audio
 from ser_core.metrics import round_floats
 from ser_core.models import DEFAULT_MODEL
 
-SAMPLE = paths.ROOT / "assets" / "samples" / "low_slow.ogg"
+SAMPLE = paths.SAMPLES / "low_slow.ogg"
 LONGEST_S, MOST_MEMORY = 10.0, 2_000_000_000  # of one file, and of a process, in bytes
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from scripts.bench.benchmark.speed import SAMPLES, speech
+from scripts.bench.benchmark.speed import speech
 from scripts.bench.map import frames_while_dragged
 from scripts.bench.server import browser_with_microphone, running_server
 from scripts.common.flags import command_parser, result_path
@@ -130,7 +130,7 @@ def all_predictions(page, url: str, folder: Path) -> float:
     for sample in ("even", "low_slow"):  # the first clip loads the models
         page.goto(f"{url}/clip?view=models&from=Upload&" + "&".join(f"compared-models={name}" for name in names))
         path = folder / f"{sample}.wav"
-        spoken = read_audio(SAMPLES / f"{sample}.ogg").waveform[: round(CLIP_S * SAMPLE_RATE)]
+        spoken = read_audio(paths.SAMPLES / f"{sample}.ogg").waveform[: round(CLIP_S * SAMPLE_RATE)]
         soundfile.write(path, spoken, SAMPLE_RATE)
         started = upload(page, path)
         page.get_by_role("heading", name=path.name, exact=True).wait_for()

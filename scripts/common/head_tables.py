@@ -2,10 +2,10 @@
 
 import json
 from collections.abc import Sequence
-from pathlib import Path
 
 from scripts.result_blocks.text import points
-from ser_core.data import SPEECH_CORPORA, corpus_name
+from ser_core import paths
+from ser_core.data import LEFT_OUT, SPEECH_CORPORA, corpus_name
 from ser_core.evaluation import (
     COLLECTION_CLIPS,
     ENROLLED_CLIPS,
@@ -74,21 +74,25 @@ def mean_rows(by_corpus: dict[str, dict]) -> list[tuple[str, dict]]:
     return [("mean of the English ones", mean_report(english)), ("mean of all", mean_report(list(by_corpus.values())))]
 
 
-def recorded_tables(folder: Path, protocol: str) -> str:
+def _recorded(protocol: str) -> list[dict]:
+    """The result files of all models under a protocol."""
+    return [json.loads(path.read_text()) for path in sorted(paths.RESULTS.glob(f"{protocol}-*.json"))]
+
+
+def recorded_tables(protocol: str) -> str:
     """The tables of all models under a protocol, from their result files."""
-    found = [json.loads(path.read_text()) for path in sorted(folder.glob(f"{protocol}-*.json"))]
+    found = _recorded(protocol)
     if not found:
         return "Not measured yet: python -m scripts.train_heads."
     return "\n\n".join(f"`{result['model']}`{_sample(result)}:\n\n{table(result['corpora'])}" for result in found)
 
 
-def left_out_summary(folder: Path) -> str:
+def left_out_summary() -> str:
     """One row for each model that was measured on the eight left-out corpora: UAR in percent, alone and enrolled."""
     kinds = ("alone", "10 clips of the speaker", "10 labelled neutral", f"{COLLECTION_CLIPS} clips of any speaker")
     header = ["model", *(f"{corpora}: {kind}" for corpora in ("English", "all eight") for kind in kinds)]
     rows = []
-    for path in sorted(folder.glob("left-out-*.json"), reverse=True):
-        result = json.loads(path.read_text())
+    for result in reversed(_recorded(LEFT_OUT)):
         means = [report for _, report in mean_rows(result["corpora"])]
         rows.append([f"`{result['model']}`{_sample(result)}", *_summary_row(means)])
         if _sample(result) and "whisper_alone" in means[0]:

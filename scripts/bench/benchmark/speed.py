@@ -31,13 +31,12 @@ from ser_core.training import TrainConfig, TrainingBatch, TrainingState, make_op
 
 librosa = lazy_loader.load("librosa")  # its import compiles for many seconds
 
-SAMPLES = paths.SAMPLES
 Result = TypeVar("Result")
 
 
 def speech(duration_s: float) -> np.ndarray:
     """The shipped synthetic voices again and again, shape = (n_samples,)."""
-    clips = [read_audio(path).waveform for path in sorted(SAMPLES.iterdir()) if path.suffix in (".flac", ".ogg")]
+    clips = [read_audio(path).waveform for path in sorted(paths.SAMPLES.iterdir()) if path.suffix in (".flac", ".ogg")]
     return np.resize(np.concatenate(clips), round(duration_s * SAMPLE_RATE))
 
 
