@@ -7,8 +7,7 @@ python -m scripts.corpus_statistics [--json FILE]     writes assets/results/corp
 import json
 import sys
 
-from tqdm import tqdm
-
+from scripts.common.bars import tqdm
 from scripts.common.errors import explains
 from scripts.common.flags import command_parser, result_path
 from scripts.common.tables import print_table

@@ -11,12 +11,10 @@ download. Every file is checked against the checksum that its home states. Exit 
 
 import os
 import sys
-import threading
 from collections import Counter
 from pathlib import Path
 
-from tqdm import tqdm
-
+from scripts.common.bars import tqdm
 from scripts.common.errors import explains
 from scripts.common.flags import command_parser
 from ser_core.data import (
@@ -45,13 +43,11 @@ def accepted(name: str, without_asking: bool) -> bool:
 
 
 def get(name: str, root: Path) -> None:
-    lock = threading.Lock()
     with tqdm(desc=name, unit="B", unit_scale=True, unit_divisor=1000, total=0) as bar:
 
         def advance(n_came: int, n_to_come: int) -> None:
-            with lock:
-                bar.total += n_to_come
-                bar.update(n_came)
+            bar.total += n_to_come
+            bar.update(n_came)
 
         download_corpus(name, root, advance)
 

@@ -13,8 +13,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tqdm import tqdm
-
+from scripts.common.bars import tqdm
 from scripts.common.errors import explains
 from scripts.common.flags import add_folder_flags, command_parser
 from scripts.common.folders import check_decoded, read_folders

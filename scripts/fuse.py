@@ -17,8 +17,8 @@ from collections.abc import Container, Iterable
 
 import numpy as np
 import torch
-from tqdm import tqdm
 
+from scripts.common.bars import tqdm
 from scripts.common.errors import explains
 from scripts.common.flags import command_parser, positive
 from scripts.common.fold_clips import spoken_test_clips

@@ -19,8 +19,7 @@ from argparse import Namespace
 from contextlib import contextmanager
 from pathlib import Path
 
-from tqdm import tqdm
-
+from scripts.common.bars import tqdm
 from scripts.common.errors import explains
 from scripts.common.flags import archive_parser
 from ser_core.evaluation import describe_collection

@@ -10,8 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
-from tqdm import tqdm
-
+from scripts.common.bars import tqdm
 from scripts.common.errors import explains
 from scripts.common.flags import add_folder_flags, command_parser
 from scripts.common.folders import print_listed, read_folders

@@ -14,8 +14,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
+from scripts.common.bars import tqdm
 from scripts.common.errors import explains
 from scripts.common.flags import command_parser, positive
 from scripts.common.noises import load_noise

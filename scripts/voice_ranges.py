@@ -13,8 +13,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Sequence
 
-from tqdm import tqdm
-
+from scripts.common.bars import tqdm
 from scripts.common.errors import explains
 from scripts.common.flags import command_parser, positive, result_path
 from ser_core.audio import speech_segments

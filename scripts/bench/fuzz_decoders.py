@@ -14,9 +14,9 @@ from pathlib import Path
 
 import av
 import numpy as np
-from tqdm import tqdm
 
 from scripts.bench.fuzz import DAMAGES, SAMPLE, intact_files
+from scripts.common.bars import tqdm
 from scripts.common.flags import command_parser
 from ser_core.audio import SAMPLE_RATE, AudioError, load_audio, read_audio
 

@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from scripts.bench.fuzz import DAMAGES
+from scripts.common.bars import tqdm
 from scripts.common.flags import command_parser
 from ser_core import paths
 from ser_core.inference import Reference, SpeakerReferenceError, predict

@@ -3,8 +3,7 @@
 import argparse
 from dataclasses import replace
 
-from tqdm import tqdm
-
+from scripts.common.bars import tqdm
 from scripts.common.tables import clip_bar
 from scripts.common.train_head import soft_labels
 from ser_core.data import audio_cache_folder, corpora_root

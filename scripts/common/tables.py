@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
-from tqdm import tqdm
+from scripts.common.bars import tqdm
 
 
 @contextmanager

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import sys
+import threading
 from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
@@ -169,6 +170,14 @@ def test_after_an_error_no_further_files_are_downloaded(server, tmp_path, monkey
     with pytest.raises(DownloadError, match="404"):
         download_files(files, tmp_path, tmp_path / "tess", lambda *numbers: None)
     assert len(server.requests) < len(files)
+
+
+@pytest.mark.parametrize("name", CORPUS_SOURCES)
+def test_progress_comes_in_the_thread_of_the_caller(homes, tmp_path, name):
+    """A bar that fails in one thread, since nobody reads it any more, keeps its lock from all others."""
+    threads = set()
+    download_corpus(name, tmp_path, lambda *numbers: threads.add(threading.current_thread()))
+    assert threads == {threading.main_thread()}
 
 
 @pytest.mark.parametrize("name", CORPUS_SOURCES)

@@ -16,10 +16,9 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from tqdm import tqdm
-
 from scripts.bench.kills.slow_server import served
 from scripts.bench.kills.tasks import TASKS, Task, prepare, run
+from scripts.common.bars import tqdm
 from scripts.common.flags import command_parser, result_path
 from ser_core import paths
 from ser_core.metrics import round_floats

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
+from queue import SimpleQueue
 
 from ser_core.data.downloads import DownloadError, RemoteFile, check_free_space, download_file
 from ser_core.data.file_names import parse_filename
@@ -11,7 +12,7 @@ from ser_core.data.utterances import Utterance
 
 N_PARALLEL_DOWNLOADS = 8  # for corpora of thousands of small files
 DownloadProgress = Callable[[int, int], object]
-"""Called with the number of bytes received and the number of further bytes expected."""
+"""Called with the number of bytes received and the number of further bytes expected, in the thread of the caller."""
 
 
 def missing_recordings(listed: Iterable[str], folder: Path, home: str) -> list[str]:
@@ -27,9 +28,18 @@ def download_files(files: Sequence[RemoteFile], root: Path, folder: Path, progre
     n_bytes = sum(file.n_bytes for file in files)
     check_free_space(root, n_bytes)
     progress(0, n_bytes)
+    came: SimpleQueue[int | Future] = SimpleQueue()  # bytes of any file; a file that is there
     pool = ThreadPoolExecutor(N_PARALLEL_DOWNLOADS)
     try:
-        list(pool.map(lambda file: download_file(file, folder / file.name, lambda n: progress(n, 0)), files))
+        for file in files:
+            pool.submit(download_file, file, folder / file.name, came.put).add_done_callback(came.put)
+        n_running = len(files)
+        while n_running:
+            if isinstance(event := came.get(), Future):
+                event.result()
+                n_running -= 1
+            else:
+                progress(event, 0)
     finally:
         pool.shutdown(cancel_futures=True)
 
