@@ -29,6 +29,7 @@ from ser_core.inference.reference import (
 from ser_core.inference.reference_clips import (
     MAX_REFERENCE_CLIPS,
     MIN_REFERENCE_CLIPS,
+    distinct_clips,
     draw_reference_clips,
     fingerprint,
     reference_part,
@@ -54,15 +55,15 @@ def speaker_reference(
     Args:
         model: from load_model.
         waveforms: 1 to 30 clips of one speaker, best 3 or more in several moods, each mono at 16 kHz in [-1, 1] and of
-            shape (n_samples,); one or two give a reference with a note.
+            shape (n_samples,); one or two give a reference with a note, and copies count once.
         progress: called after each batch.
         emotions: of each clip, or "everyday" for natural speech, which is mostly neutral; None where unknown, and
             empty: all are.
 
     Raises:
         AudioError: a clip without samples, or with samples that are not finite.
-        SpeakerReferenceError: no clips or more than 30, a clip without speech, a model that takes no reference, or
-            emotions that it cannot use.
+        SpeakerReferenceError: no clips or more than 30, a clip without speech, a model that takes no reference,
+            emotions that it cannot use, or a copy of a clip with another emotion.
     """
     check_takes_reference(model)
     check_waveforms(waveforms)
@@ -74,11 +75,14 @@ def speaker_reference(
     speech = speech_segments_of_each(waveforms)
     cut = [_speech_windows(model, w, s) for w, s in zip(waveforms, speech, strict=True)]
     _check_all_speak(cut)
-    rows = run_windows(model, [window for windows in cut for window in windows], progress).embeddings
-    clips = mean_over_windows(rows, np.array([len(windows) for windows in cut]))
-    speech_s = sum(map(speech_duration_s, speech))
-    reference = _build_reference(model, clips, speech_s, tuple(map(fingerprint, waveforms)))
-    return replace(reference, emotions=known)
+    marks = [*map(fingerprint, waveforms)]
+    _check_copies(marks, known)
+    kept = distinct_clips(waveforms)
+    rows = run_windows(model, [window for i in kept for window in cut[i]], progress).embeddings
+    clips = mean_over_windows(rows, np.array([len(cut[i]) for i in kept]))
+    speech_s = sum(speech_duration_s(speech[i]) for i in kept)
+    reference = _build_reference(model, clips, speech_s, tuple(marks[i] for i in kept))
+    return replace(reference, emotions=tuple(known[i] for i in kept) if known else ())
 
 
 def collection_reference(
@@ -95,7 +99,7 @@ def collection_reference(
         progress: called after each batch.
 
     Returns:
-        None with fewer than three clips of speech.
+        None with fewer than three clips of speech, of copies one.
 
     Raises:
         AudioError, SpeakerReferenceError: as speaker_reference.
@@ -104,7 +108,7 @@ def collection_reference(
     check_waveforms(waveforms)
     drawn = [reference_part(waveforms[i]) for i in draw_reference_clips(len(waveforms))]
     spoken = [waveform for waveform in drawn if has_speech(model, waveform)]
-    if len(spoken) < MIN_REFERENCE_CLIPS:
+    if len(distinct_clips(spoken)) < MIN_REFERENCE_CLIPS:
         return None
     return as_collection(speaker_reference(model, spoken, progress))
 
@@ -277,6 +281,17 @@ def _check_all_speak(cut: Sequence[list[np.ndarray]]) -> None:
             f"Reference clips without speech: number {', '.join(silent)} of {len(cut)}. "
             "Leave them out, or record them again."
         )
+
+
+def _check_copies(marks: Sequence[str], emotions: Sequence[str]) -> None:
+    """marks: the fingerprint of each clip."""
+    for copy, emotion in enumerate(emotions):
+        first = marks.index(marks[copy])
+        if emotions[first] != emotion:
+            raise SpeakerReferenceError(
+                f"Reference clips {first + 1} and {copy + 1} are the same recording with different emotions: leave "
+                "one out."
+            )
 
 
 def _build_reference(model: SERModel, clips: np.ndarray, speech_s: float, marks: tuple[str, ...]) -> Reference:

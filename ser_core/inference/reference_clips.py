@@ -31,6 +31,14 @@ def fingerprint(waveform: np.ndarray) -> str:
     return hashlib.sha256(np.asarray(waveform, np.float32).tobytes()).hexdigest()[:FINGERPRINT_DIGITS]
 
 
+def distinct_clips(waveforms: Sequence[np.ndarray]) -> list[int]:
+    """Which clips are not a copy of an earlier one, in order: a copy says nothing more about a voice."""
+    first: dict[str, int] = {}
+    for i, waveform in enumerate(waveforms):
+        first.setdefault(fingerprint(waveform), i)
+    return list(first.values())
+
+
 def draw_reference_clips(n_clips: int) -> list[int]:
     """Which of n clips are the reference, if there are more than 30: the same at every call, in order."""
     rng = np.random.default_rng(COLLECTION_SEED)

@@ -130,6 +130,24 @@ def test_a_clip_of_the_reference_is_compared_with_the_others(enrolling_model, re
     assert found.probabilities == pytest.approx(expected.probabilities, abs=1e-5) and found.reference_clips == 3
 
 
+def test_copies_of_a_reference_clip_count_once(enrolling_model, reference, clips):
+    """Else a prediction relies on them as on other clips, and every recording seems far from them."""
+    found = speaker_reference(enrolling_model, [*clips, clips[0], *clips[2:]])
+    assert found.to_dict() == reference.to_dict()
+    alone = speaker_reference(enrolling_model, [clips[0]] * 5)
+    assert (alone.n_clips, alone.spread) == (1, None) and alone.note
+    assert collection_reference(enrolling_model, [*clips[:2], *clips[:2]]) is None
+
+
+def test_copies_of_a_clip_with_different_emotions_are_refused(knowing_model, clips):
+    found = speaker_reference(
+        knowing_model, [*clips, clips[0]], emotions=["neutral", None, "sad", "neutral", "neutral"]
+    )
+    assert found.emotions == ("neutral", "", "sad", "neutral")
+    with pytest.raises(SpeakerReferenceError, match="clips 1 and 5 are the same recording"):
+        speaker_reference(knowing_model, [*clips, clips[0]], emotions=["neutral", None, "sad", "neutral", "sad"])
+
+
 @pytest.mark.parametrize("window_s", [0.2, 0.5, 2.0])
 def test_the_windows_of_a_clip_may_have_any_length(enrolling_model, clips, window_s):
     """What is taken out of the mean are the windows that it was made of."""

@@ -15,7 +15,12 @@ from ser_core.data import CorpusError, emotion_word, table_rows
 from ser_core.inference.archive.batch_table import cached_model, read_files
 from ser_core.inference.enrolment import has_speech, speaker_reference
 from ser_core.inference.reference import TOGETHER, Reference
-from ser_core.inference.reference_clips import MIN_REFERENCE_CLIPS, draw_reference_clips, reference_part
+from ser_core.inference.reference_clips import (
+    MIN_REFERENCE_CLIPS,
+    distinct_clips,
+    draw_reference_clips,
+    reference_part,
+)
 from ser_core.labels import EMOTIONS
 
 BY_FOLDER = "folders"  # every folder holds the files of one speaker; see _folder_speaker
@@ -196,6 +201,6 @@ def enrol_files(folder: str, files: Sequence[str], model: str, version: str, emo
     recordings = read_files(folder, files)
     waveforms = (reference_part(recording.waveform) for recording in recordings if isinstance(recording, Recording))
     clips = [waveform for waveform in waveforms if has_speech(loaded, waveform)]
-    if len(clips) < MIN_REFERENCE_CLIPS:
+    if len(distinct_clips(clips)) < MIN_REFERENCE_CLIPS:
         return None
     return speaker_reference(loaded, clips, emotions=[emotion or None] * len(clips))

@@ -282,13 +282,14 @@ def test_recordings_of_ones_own_may_be_the_reference_of_each_other(office, check
     assert evaluate.main(command) == 0
     alone = capsys.readouterr().out
     assert "office: too little speech for a reference" in alone
-    found = collection_reference(load_model("small", "cpu"), [speech] * 3)
+    clips = [speech, 0.9 * speech, 0.8 * speech]
+    found = collection_reference(load_model("small", "cpu"), clips)
     monkeypatch.setattr(evaluate, "corpus_references", lambda model, utterances: {"office": found})
     assert evaluate.main(command) == 0
     relative = capsys.readouterr().out
     shutil.copytree(checkpoints / "other", checkpoints.parent / "small")  # as two runs, of one name
     both = ["small", str(checkpoints.parent / "small"), *command[1:]]
-    monkeypatch.setattr(evaluate, "corpus_references", lambda m, _: {"office": collection_reference(m, [speech] * 3)})
+    monkeypatch.setattr(evaluate, "corpus_references", lambda m, _: {"office": collection_reference(m, clips)})
     assert evaluate.main(both) == 0 and capsys.readouterr().out.count("office: 3 of its recordings") == 2
     assert "office: 3 of its recordings are the reference of all" in relative
     assert re.findall(" temperature: .*", relative) != re.findall(" temperature: .*", alone)

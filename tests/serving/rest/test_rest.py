@@ -88,32 +88,35 @@ def with_reference(client, sound: bytes, reference: str, path: str = "/predict")
     return client.post(path, files={"file": ("a.ogg", sound, "audio/ogg")}, data={"reference": reference})
 
 
+CLIP_FILES = [SPEECH, SPEECH.with_name("even.ogg"), SPEECH.parent / "crema_d" / "1001_TSI_SAD_XX.opus"]
+CLIPS = [("file", (file.name, file.read_bytes(), "audio/ogg")) for file in CLIP_FILES]
+
+
 def test_a_reference_comes_from_clips_and_goes_with_a_recording(enrolling, enrolling_model, sound):
-    clips = [("file", (f"{i}.ogg", sound, "audio/ogg")) for i in range(3)]
-    found = enrolling.post("/reference", files=clips)
+    found = enrolling.post("/reference", files=CLIPS)
     assert found.status_code == 200, found.text
-    assert found.json() == speaker_reference(enrolling_model, [load_audio(SPEECH)] * 3).to_dict()
+    assert found.json() == speaker_reference(enrolling_model, [*map(load_audio, CLIP_FILES)]).to_dict()
     another = SPEECH.with_name("high_fast.ogg").read_bytes()
     for path in ("/predict", "/windows"):
         for text in (found.text, f"\ufeff{found.text}\r\n"):  # as a shell or an editor of Windows writes it
             used = with_reference(enrolling, another, text, path).json()
             assert (used["reference_clips"], used["reference_source"]) == (3, "clips")
     assert used["probabilities"] != enrolling.post("/predict", content=another, headers=OGG).json()["probabilities"]
-    assert "this recording alone" in with_reference(enrolling, sound, found.text).json()["reference_note"]
+    alone = enrolling.post("/reference", files=CLIPS[:1] * 3).text  # copies count once
+    assert "this recording alone" in with_reference(enrolling, sound, alone).json()["reference_note"]
 
 
-def test_the_emotion_of_the_clips_may_be_known(enrolling, enrolling_model, sound, monkeypatch):
-    clips = [("file", (f"{i}.ogg", sound, "audio/ogg")) for i in range(3)]
-    refused = error_message(enrolling.post("/reference?emotion=neutral", files=clips), 422)
+def test_the_emotion_of_the_clips_may_be_known(enrolling, enrolling_model, monkeypatch):
+    refused = error_message(enrolling.post("/reference?emotion=neutral", files=CLIPS), 422)
     assert "cannot use the emotions of reference clips" in refused
     monkeypatch.setattr(enrolling_model, "emotion_offsets", np.ones((8, 8), np.float32))
-    found = enrolling.post("/reference?emotion=neutral", files=clips)
+    found = enrolling.post("/reference?emotion=neutral", files=CLIPS)
     assert found.json()["emotions"] == ["neutral"] * 3
     another = SPEECH.with_name("high_fast.ogg").read_bytes()
     assert with_reference(enrolling, another, found.text).json()["reference_source"] == "neutral clips"
-    assert enrolling.post("/reference?emotion=", files=clips).json()["emotions"] == []
-    assert "There are: neutral" in error_message(enrolling.post("/reference?emotion=bored", files=clips), 422)
-    both = enrolling.post("/reference?collection=true&emotion=sad", files=clips)
+    assert enrolling.post("/reference?emotion=", files=CLIPS).json()["emotions"] == []
+    assert "There are: neutral" in error_message(enrolling.post("/reference?emotion=bored", files=CLIPS), 422)
+    both = enrolling.post("/reference?collection=true&emotion=sad", files=CLIPS)
     assert "'emotion' is for the clips of one speaker" in error_message(both, 400)
 
 
@@ -138,13 +141,12 @@ def test_one_clip_may_be_the_body(enrolling, sound):
     assert enrolling.post("/reference", content=sound, headers=OGG).json()["n_clips"] == 1
 
 
-def test_a_collection_may_be_the_reference(enrolling, enrolling_model, sound):
-    clips = [("file", (name, sound, "audio/ogg")) for name in "abc"]
-    found = enrolling.post("/reference?collection=true", files=clips)
-    assert found.json() == collection_reference(enrolling_model, [load_audio(SPEECH)] * 3).to_dict()
+def test_a_collection_may_be_the_reference(enrolling, enrolling_model):
+    found = enrolling.post("/reference?collection=true", files=CLIPS)
+    assert found.json() == collection_reference(enrolling_model, [*map(load_audio, CLIP_FILES)]).to_dict()
     another = SPEECH.with_name("high_fast.ogg").read_bytes()
     assert with_reference(enrolling, another, found.text).json()["reference_source"] == "collection"
-    assert "needs 3" in error_message(enrolling.post("/reference?collection=true", files=clips[:2]), 422)
+    assert "needs 3" in error_message(enrolling.post("/reference?collection=true", files=CLIPS[:2]), 422)
 
 
 def test_a_recording_may_be_its_own_reference(enrolling, speech):
