@@ -502,8 +502,12 @@ def test_ctrl_c_in_the_middle_of_a_clip_is_not_lost(monkeypatch):
         return np.zeros(88)
 
     monkeypatch.setattr(egemaps, "opensmile_extractor", lambda: smile)
-    with pytest.raises(KeyboardInterrupt):
-        egemaps.egemaps_functionals(np.zeros(16_000, np.float32))
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # tests in the background inherit another
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            egemaps.egemaps_functionals(np.zeros(16_000, np.float32))
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture
