@@ -149,6 +149,27 @@ def test_a_microphone_fault_is_explained_and_the_page_goes_on(new_page, clip_url
     open_sample(page, "Low and slow")
 
 
+def test_a_person_who_leaves_before_the_browser_asks_is_not_recorded(new_page, clip_url):
+    hold = """const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+        const allowed = new Promise((allow) => { window.allow = () => allow(); });
+        navigator.mediaDevices.getUserMedia = async (how) => {
+          window.asked = true;
+          await allowed;
+          const stream = await ask(how);
+          window.track = stream.getAudioTracks()[0];
+          return stream; };"""
+    page = new_page(clip_url, before=hold)
+    page.get_by_role("button", name="Record", exact=True).wait_for()
+    settle(page)
+    page.get_by_role("button", name="Record", exact=True).click()
+    page.wait_for_function("window.asked")
+    page.get_by_role("link", name="Learn", exact=True).click()
+    page.get_by_role("heading", name="Learn", exact=True).wait_for()
+    settle(page)
+    page.evaluate("allow()")
+    page.wait_for_function("window.track?.readyState === 'ended'", timeout=20_000)  # a recording would go on for 60 s
+
+
 def test_the_browsers_own_recorder_and_what_draws_charts_before_the_first_one(page):
     page.wait_for_function("() => performance.getEntriesByType('resource').some(e => /PlotlyChart/.test(e.name))")
     assert page.locator(".js-plotly-plot").count() == 0

@@ -21,13 +21,14 @@ export default function ({ data, parentElement, setTriggerValue }) {
   recorder.send = (clip) => setTriggerValue("clip", clip);
   if (!recorder.session) showIdle(recorder);
   return () => {
+    recorder.left = true;
     recorder.session?.close();
     recorders.delete(parentElement);
   };
 }
 
 function build(parentElement) {
-  const recorder = { session: null };
+  const recorder = { session: null, left: false };
   const names = ["record", "label", "clock", "live", "wave", "mel", "meter", "level", "state", "hint", "stops", "input", "devices"];
   for (const name of names) recorder[name] = parentElement.querySelector(`.${name}`);
   recorder.record.onclick = () => (recorder.session ? recorder.session.stop() : start(recorder));
@@ -40,7 +41,9 @@ async function start(recorder) {
   recorder.record.ariaDisabled = "true"; // a disabled button loses the focus, and the next key would not stop
   say(recorder, "Waiting for the microphone. The browser may ask you to allow it.");
   try {
-    recorder.session = await open(recorder);
+    const session = await open(recorder);
+    if (recorder.left) return session.close(); // the person went on to another page while the browser asked
+    recorder.session = session;
     showRecording(recorder);
     await offerDevices(recorder);
   } catch (fault) {
