@@ -1,6 +1,7 @@
 """Views of the page "My voice": the sentences to read, other ways to a clip, the clips, export and import."""
 
 import json
+from functools import partial
 
 import streamlit as st
 
@@ -106,7 +107,9 @@ def _show_sentence(model: str, sentence: str, emotion: str) -> None:
     how = f"with {coloured(emotion)}" if emotion == "fear" else how
     st.markdown(f"Read {how}:")
     st.header(f"“{sentence}”", anchor=False)
-    recorder(key=input_key(RECORDER), max_s=int(MAX_REFERENCE_CLIP_S), on_clip=_read)
+    # A recorder for each: what is recorded while another sentence appears is of neither
+    key = f"{input_key(RECORDER)}-{reading_state().position}-{emotion}"
+    recorder(key=key, max_s=int(MAX_REFERENCE_CLIP_S), on_clip=partial(_read, sentence, emotion))
     if model in models_with_emotions():  # else a reference of neutral clips hides neutral speech
         st.toggle("Read all of them plainly", key=PLAINLY, help=describe_plain_reading(model) or None)
 
@@ -129,12 +132,10 @@ def _go_to(position: int) -> None:
     state.position, state.began = position, True
 
 
-def _read(wav: bytes, notes: tuple[str, ...]) -> None:
+def _read(sentence: str, emotion: str, wav: bytes, notes: tuple[str, ...]) -> None:
     """The sentence was recorded: the next one is shown; without speech, the same again."""
-    state = reading_state()
-    sentence, emotion = SENTENCES[min(state.position, len(SENTENCES) - 1)]
-    if clips.add_recording(sentence, wav, _emotion_to_read(emotion)):
-        _go_to(state.position + 1)
+    if clips.add_recording(sentence, wav, emotion):
+        _go_to(reading_state().position + 1)
     session().rounds[RECORDER] += 1
 
 

@@ -7,7 +7,7 @@ import soundfile
 from playwright.sync_api import expect
 
 from tests.browser.conftest import PATIENCE_MS, SAMPLES
-from tests.browser.steps import rerun, saved
+from tests.browser.steps import rerun, saved, settle
 
 expect.set_options(timeout=PATIENCE_MS)
 N_CLIPS, CLIP_S = 10, 1.5
@@ -59,3 +59,16 @@ def test_an_enrolled_voice_changes_the_answer_and_is_exported(new_page, app_url,
     expect(page.get_by_text(f"Reference clips of this voice: {N_CLIPS}")).to_be_visible()
     after = json.loads(saved(page, "Download JSON").path().read_text())
     assert after["reference_clips"] == N_CLIPS and after["probabilities"] != before["probabilities"]
+
+
+def test_a_sentence_that_is_skipped_while_it_is_recorded_is_not_in_the_voice(new_page, app_url):
+    page = new_page(f"{app_url}/my_voice")
+    recording = page.locator("button.record.on")
+    page.get_by_text("Sentence 1 of 10").wait_for()
+    page.get_by_role("button", name="Record", exact=True).wait_for()
+    settle(page)
+    page.get_by_role("button", name="Record", exact=True).click()
+    recording.wait_for()
+    rerun(page, page.get_by_role("button", name="Skip", exact=True).click)
+    page.get_by_text("Sentence 2 of 10").wait_for()
+    expect(recording).to_have_count(0, timeout=8_000)  # it would go on for 20 s, and end as this sentence

@@ -70,10 +70,10 @@ def test_a_recording_counts_with_the_emotion_it_was_read_in(page, monkeypatch):
     for module in (clips, state, view):
         monkeypatch.setattr(module, "session", lambda: now)
     now.page(state.ReadingState).position = 3
-    view._read(SPEECH, ())
+    view._read(*SENTENCES[3], SPEECH, ())
     (clip_id,) = now.voice_clips
     assert now.page(EnrolmentState).labels == {clip_id: SENTENCES[3][1]} and now.page(state.ReadingState).position == 4
-    view._read(wav(np.zeros(16_000)), ())
+    view._read(*SENTENCES[4], wav(np.zeros(16_000)), ())
     assert len(now.voice_clips) == 1 and now.page(state.ReadingState).position == 4  # without speech: once more
     page.run()
     assert not page.exception and "No speech" in page.warning[0].value
@@ -90,10 +90,12 @@ def test_who_would_rather_not_act_reads_all_of_them_plainly(page, monkeypatch):
     again.session_state["session"] = now
     assert again.run().toggle(key="read-plainly").value and "as if you were" not in texts(again)
     assert "as if you were" in texts(again.toggle(key="read-plainly").set_value(False).run())
+    recorders = []
+    monkeypatch.setattr(view, "recorder", lambda **options: recorders.append(options["on_clip"]))
     page.toggle(key="read-plainly").set_value(True).run()
     for module in (clips, state, view):
         monkeypatch.setattr(module, "session", lambda: now)
-    view._read(SPEECH, ())
+    recorders[-1](SPEECH, ())
     assert [*now.page(EnrolmentState).labels.values()] == ["neutral"]
 
 
