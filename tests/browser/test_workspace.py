@@ -59,6 +59,7 @@ HEIGHT = "element => element.offsetHeight"
 FAULTS = {
     "NotAllowedError": "blocked the microphone",
     "NotFoundError": "No microphone was found",
+    "OverconstrainedError": "chosen microphone is gone",
     "NotReadableError": "Another program",
     "SomethingElse": "could not be opened",
 }
@@ -147,6 +148,34 @@ def test_a_microphone_fault_is_explained_and_the_page_goes_on(new_page, clip_url
     page.get_by_role("button", name="Record", exact=True).click()
     expect(page.get_by_text("http://localhost")).to_be_visible()
     open_sample(page, "Low and slow")
+
+
+def test_the_chosen_microphone_and_no_stop_hold_for_the_next_recording(new_page, clip_url):
+    spy = """const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+        window.asked = [];
+        navigator.mediaDevices.getUserMedia = (how) => { asked.push(how.audio.deviceId?.exact); return ask(how); };"""
+    page = new_page(clip_url, before=spy)
+    record, stops = page.get_by_role("button", name="Record", exact=True), page.get_by_label("Stop after silence")
+    record.wait_for()
+    settle(page)
+    stops.uncheck()
+    record.click()
+    devices = page.get_by_role("combobox", name="Microphone")
+    expect(devices).to_be_visible()
+    other = devices.locator("option").last.get_attribute("value")
+    devices.select_option(other)
+    page.wait_for_function("other => asked.length === 2 && asked[1] === other", arg=other)  # at once
+    expect(page.get_by_text(re.compile(r"^([2-9]|\d\d)\.\d s$"))).to_be_visible()
+    page.locator("button.record.on").click()
+    answered(page)
+    settle(page)
+    open_inputs(page)
+    record.wait_for()
+    settle(page)
+    expect(devices).to_have_value(other)
+    expect(stops).not_to_be_checked()
+    record.click()
+    page.wait_for_function("other => asked.length === 3 && asked[2] === other", arg=other)
 
 
 def test_a_person_who_leaves_before_the_browser_asks_is_not_recorded(new_page, clip_url):

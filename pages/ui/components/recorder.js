@@ -2,6 +2,7 @@
 // microphone.js and spectrogram.js come before in the same module, recorder_view.js follows.
 
 const recorders = new WeakMap();
+const chosen = { microphone: "", stops: true }; // by the person, for all recorders: each recording has a new one
 const SILENCE_S = 1.5; // after speech: then the recording ends by itself
 const SPEECH_S = 0.4; // of sound above the quiet: only then silence counts
 const QUIET_BELOW_LOUDEST_DB = 24;
@@ -32,7 +33,18 @@ function build(parentElement) {
   const names = ["record", "label", "clock", "live", "wave", "mel", "meter", "level", "state", "hint", "stops", "input", "devices"];
   for (const name of names) recorder[name] = parentElement.querySelector(`.${name}`);
   recorder.record.onclick = () => (recorder.session ? recorder.session.stop() : start(recorder));
+  recorder.stops.checked = chosen.stops;
+  recorder.stops.onchange = () => { chosen.stops = recorder.stops.checked; };
+  recorder.devices.onchange = () => chooseMicrophone(recorder);
+  if (chosen.microphone) offerDevices(recorder);
   return recorder;
+}
+
+function chooseMicrophone(recorder) {
+  chosen.microphone = recorder.devices.value;
+  if (!recorder.session) return;
+  recorder.session.close();
+  start(recorder); // once more: what it has is of another microphone
 }
 
 async function start(recorder) {
@@ -45,16 +57,17 @@ async function start(recorder) {
     if (recorder.left) return session.close(); // the person went on to another page while the browser asked
     recorder.session = session;
     showRecording(recorder);
-    await offerDevices(recorder);
   } catch (fault) {
+    showIdle(recorder);
     say(recorder, microphoneError(fault));
   }
   recorder.record.ariaDisabled = null;
+  await offerDevices(recorder); // without one that is gone
 }
 
 async function open(recorder) {
-  const device = recorder.devices.value;
-  const audio = device ? { ...UNPROCESSED_AUDIO, deviceId: { exact: device } } : UNPROCESSED_AUDIO;
+  const { microphone } = chosen;
+  const audio = microphone ? { ...UNPROCESSED_AUDIO, deviceId: { exact: microphone } } : UNPROCESSED_AUDIO;
   const stream = await navigator.mediaDevices.getUserMedia({ audio });
   const [track] = stream.getAudioTracks();
   const context = new AudioContext();

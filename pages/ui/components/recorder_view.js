@@ -66,11 +66,12 @@ function magma() { // 256 colours between the stops
 
 async function offerDevices(recorder) { // their names are known only after the person has allowed the microphone
   const found = (await navigator.mediaDevices.enumerateDevices?.() ?? []).filter((d) => d.kind === "audioinput");
-  recorder.input.hidden = found.length < 2;
-  const before = recorder.devices.value || recorder.session?.settings.deviceId;
+  if (!found.some(({ deviceId }) => deviceId === chosen.microphone)) chosen.microphone = "";
+  recorder.input.hidden = found.length < 2 || !(chosen.microphone || recorder.session);
+  const inUse = chosen.microphone || recorder.session?.settings.deviceId;
   recorder.devices.replaceChildren(...found.map(({ deviceId, label }, i) => {
     const option = new Option(label || `Microphone ${i + 1}`, deviceId);
-    option.selected = deviceId === before;
+    option.selected = deviceId === inUse;
     return option;
   }));
 }

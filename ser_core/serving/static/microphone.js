@@ -15,6 +15,7 @@ const MICROPHONE_ERRORS = {
   NotAllowedError: "The browser blocked the microphone. Allow it in the site settings next to the address, "
     + "then record again.",
   NotFoundError: "No microphone was found. Plug one in and record again, or upload a file, or take a sample.",
+  OverconstrainedError: "The chosen microphone is gone. Record again with another one, or plug it in.",
   NotReadableError: "Another program uses the microphone. Close that program, then record again.",
 };
 const INSECURE_CONTEXT_MESSAGE = "Browsers allow the microphone only on pages opened through https or as "
