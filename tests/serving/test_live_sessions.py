@@ -155,6 +155,47 @@ def test_a_closed_page_is_forgotten(on, speech):
         on.feed("a", HOP, encoded(speech[:HOP]))
 
 
+def test_a_lost_connection_ends_no_session_and_a_closed_page_does(checkpoints, place, speech):
+    now, calls = [0.0], []
+    on = LiveSessions(place, lambda: now[0], lambda after_s, function: calls.append((after_s, function)))
+    on.open("a", "192.0.2.1")
+    on.start("a", "small", RATE)
+    fed(on, "a", speech[:HOP])
+    on.leave("a")
+    now[0] = SESSION_IDLE_S - 1
+    assert on.feed("a", HOP, encoded(speech[HOP : 2 * HOP]))  # the network is back
+    now[0] = SESSION_IDLE_S
+    for _ in range(2):  # in use, then not any more
+        after_s, function = calls.pop()
+        assert after_s == SESSION_IDLE_S and len(on) == 1
+        function()
+        now[0] += SESSION_IDLE_S
+    assert len(on) == 0 and not calls
+    with pytest.raises(LiveSessionError, match="Reload"):
+        on.start("a", "small", RATE)
+
+
+def test_pages_that_were_left_make_room(checkpoints, monkeypatch):
+    monkeypatch.setattr(module, "MAX_SESSIONS_PER_ADDRESS", 2)
+    monkeypatch.setattr(module, "MAX_LIVE_SESSIONS", 3)
+    on = LiveSessions(later=lambda after_s, function: None)
+    for page, address in (("a", "192.0.2.1"), ("b", "192.0.2.1"), ("c", "192.0.2.1"), ("d", "192.0.2.2")):
+        on.open(page, address)
+    for page in ("a", "b", "d"):
+        on.start(page, "small", RATE)
+    on.leave("b")
+    on.start("c", "small", RATE)  # of its address
+    on.leave("a")
+    on.open("e", "192.0.2.3")
+    on.start("e", "small", RATE)  # of all
+    assert on.stop("c") and on.stop("d") and on.stop("e")
+    on.leave("e")
+    assert on.stop("e")  # is back
+    on.open("f", "192.0.2.4")
+    with pytest.raises(LiveSessionError, match="maximum"):
+        on.start("f", "small", RATE)
+
+
 def test_only_open_pages_have_sessions(on, monkeypatch):
     """The end of another page is never reported: its recording would be kept for ever."""
     on.forget("a")  # closed, or the server was restarted

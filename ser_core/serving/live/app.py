@@ -109,7 +109,7 @@ def _blocks(limits: RequestLimits, uploads: GradioUploads) -> gr.Blocks:
 
         @live.unload
         def _close_page(request: gr.Request) -> None:
-            sessions.forget(request.session_hash or "")
+            sessions.leave(request.session_hash or "")
 
         _add_predict(limits, uploads)
     live.state_session_capacity = MAX_GRADIO_STATES

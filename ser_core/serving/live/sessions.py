@@ -1,4 +1,4 @@
-"""Live sessions: one for each open page, in memory, until the page is closed.
+"""Live sessions: one for each open page, in memory, until a minute after the page is closed.
 
 Arguments and results are JSON-serialisable, as exchanged with the browser. Each page sends one chunk at a time;
 audio recorded during a request goes with the next one: none is lost, and a slow machine gives fewer predictions instead
@@ -23,7 +23,7 @@ from ser_core.serving.one_time_store import OneTimeStore, recording_store
 MAX_LIVE_SESSIONS, MAX_SESSIONS_PER_ADDRESS = 16, 12
 MAX_RECORDED_BYTES = 300_000_000  # of all sessions: more than two hours
 MAX_KNOWN_PAGES = 1000  # whose address is remembered
-SESSION_IDLE_S = 60.0  # without a chunk, after which a session may be replaced by that of a new page
+SESSION_IDLE_S = 60.0  # without a chunk: then a new page may take its place, and one without connection is deleted
 MAX_CHUNK_CHARACTERS = 20_000_000  # of base64: 2.5 min at 48 kHz, five times the most that a page sends at once
 
 
@@ -39,15 +39,28 @@ class _PageSession:
     n_received: int = 0  # samples
     handed_over: tuple[int, str] = (0, "")  # samples then received, and the token
     last_used_s: float = 0.0
+    is_left: bool = False  # the connection to its page has ended, and nothing came since then
     address: str = ""
     lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+def run_later(after_s: float, function: Callable[[], None]) -> None:
+    """Runs a function in a thread of its own, which keeps no process alive."""
+    timer = threading.Timer(after_s, function)
+    timer.daemon = True
+    timer.start()
 
 
 class LiveSessions:
     """Sessions by the secret id of their page. Thread-safe."""
 
-    def __init__(self, store: OneTimeStore = recording_store, clock: Callable[[], float] = time.monotonic):
-        self._store, self._clock = store, clock
+    def __init__(
+        self,
+        store: OneTimeStore = recording_store,
+        clock: Callable[[], float] = time.monotonic,
+        later: Callable[[float, Callable[[], None]], None] = run_later,
+    ):
+        self._store, self._clock, self._later = store, clock, later
         self._sessions: dict[str, _PageSession] = {}
         self._addresses: dict[str, str] = {}  # of open pages, the latest last
         self._lock = threading.Lock()
@@ -132,7 +145,7 @@ class LiveSessions:
             return live_message(prediction, session.n_received / session.sample_rate)
 
     def stop(self, page_id: str) -> dict:
-        """`session_summary` of the session. The recording is kept until the page is closed or restarted."""
+        """`session_summary` of the session. The recording is kept until `leave` or the next start."""
         session = self._page_session(page_id)
         with session.lock:
             return session_summary(session.live.summary(), session.totals)
@@ -153,8 +166,28 @@ class LiveSessions:
                 session.handed_over = session.n_received, token
             return {"token": token}
 
+    def leave(self, page_id: str) -> None:
+        """The connection to a page has ended: its session is deleted when nothing comes for SESSION_IDLE_S.
+
+        The page was closed, or the network failed, after which it sends what it has recorded since then.
+        """
+        with self._lock:
+            if page_id in self._sessions:
+                self._sessions[page_id].is_left = True
+        self._forget_later(page_id)
+
+    def _forget_later(self, page_id: str) -> None:
+        self._later(SESSION_IDLE_S, lambda: self._forget_if_idle(page_id))
+
+    def _forget_if_idle(self, page_id: str) -> None:
+        session = self._sessions.get(page_id)
+        if session and self._clock() - session.last_used_s < SESSION_IDLE_S:
+            self._forget_later(page_id)  # it is back; its end may not be noticed again
+        else:
+            self.forget(page_id)
+
     def forget(self, page_id: str) -> None:
-        """Delete the session of a closed page."""
+        """Delete the session of a page."""
         with self._lock:
             self._sessions.pop(page_id, None)
             self._addresses.pop(page_id, None)
@@ -169,8 +202,9 @@ class LiveSessions:
                 raise LiveSessionError(
                     "The session does not exist any more. Download the recording, then reload the page."
                 )
-            self._sessions[page_id].last_used_s = self._clock()
-            return self._sessions[page_id]
+            session = self._sessions[page_id]
+            session.last_used_s, session.is_left = self._clock(), False
+            return session
 
     def _address(self, page_id: str) -> str:
         """Of an open page; nothing would report the end of another one, and its recording would be kept."""
@@ -182,12 +216,18 @@ class LiveSessions:
         return self._addresses[page_id]
 
     def _make_room(self, address: str) -> None:
-        if sum(session.address == address for session in self._sessions.values()) >= MAX_SESSIONS_PER_ADDRESS:
-            raise LiveSessionError(f"{MAX_SESSIONS_PER_ADDRESS} sessions are open at this address. Close one of them.")
+        own = {page_id: session for page_id, session in self._sessions.items() if session.address == address}
+        if len(own) >= MAX_SESSIONS_PER_ADDRESS:
+            page_id = next((page_id for page_id, session in own.items() if session.is_left), None)
+            if page_id is None:
+                raise LiveSessionError(
+                    f"{MAX_SESSIONS_PER_ADDRESS} sessions are open at this address. Close one of them."
+                )
+            del self._sessions[page_id]
         if len(self._sessions) < MAX_LIVE_SESSIONS:
             return
-        page_id, oldest = min(self._sessions.items(), key=lambda item: item[1].last_used_s)
-        if self._clock() - oldest.last_used_s < SESSION_IDLE_S:
+        page_id, oldest = min(self._sessions.items(), key=lambda item: (not item[1].is_left, item[1].last_used_s))
+        if not oldest.is_left and self._clock() - oldest.last_used_s < SESSION_IDLE_S:
             raise LiveSessionError(f"{MAX_LIVE_SESSIONS} sessions are open, the maximum. Try again later.")
         del self._sessions[page_id]
 
