@@ -44,9 +44,8 @@ def read_corpora(root: str | Path) -> CorporaListing:
     """
     root = Path(root)
     if not root.is_dir():
-        raise CorpusError(
-            f"The corpora folder {root} does not exist. Set SER_CORPORA to the folder with the recordings."
-        )
+        problem = "is a file, not a folder" if root.exists() else "does not exist"
+        raise CorpusError(f"The corpora folder {root} {problem}. Set SER_CORPORA to the folder with the recordings.")
     reading = _Reading(root)
     for path in _audio_files(root, reading.exclude):
         reading.add(path)

@@ -319,6 +319,9 @@ def test_every_audio_file_is_used_excluded_or_listed(tmp_path):
 def test_a_missing_folder_is_named_with_the_cure(tmp_path):
     with pytest.raises(CorpusError, match=r"nowhere .*SER_CORPORA"):
         read_corpora(tmp_path / "nowhere")
+    empty_files(tmp_path, "03-01-01-01-01-01-01.wav")
+    with pytest.raises(CorpusError, match=r"wav is a file, not a folder\. Set SER_CORPORA"):
+        read_corpora(tmp_path / "03-01-01-01-01-01-01.wav")
 
 
 def test_an_empty_folder_lists_what_is_expected(tmp_path):

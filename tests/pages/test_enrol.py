@@ -239,6 +239,9 @@ def test_what_is_exported_can_be_imported(page):
     page.button(key="clear-voice").click().run()
     page.file_uploader[1].upload("voice.json", b"{}", "application/json").run()
     assert not page.exception and page.warning and not session_of(page).references
+    foreign = json.dumps(json.loads(content) | {"model": "elsewhere"}).encode()
+    page.file_uploader[1].upload("voice.json", foreign, "application/json").run()
+    assert "of elsewhere" in page.warning[0].value and "into checkpoints/" in page.warning[0].value
 
 
 def test_a_voice_is_made_of_clips_or_imported(page):

@@ -152,7 +152,10 @@ def import_reference(content: bytes) -> None:
         raise SpeakerReferenceError("Your voice has clips of its own. Remove all of them, then import.")
     reference = Reference.from_json(content)
     if reference.model not in models_with_reference():
-        raise SpeakerReferenceError(f"It is a reference of {reference.model}, which is not on this machine.")
+        raise SpeakerReferenceError(
+            f"It is a reference of {reference.model}, which is not on this machine. Put the model's folder into "
+            "checkpoints/, or make the voice here from the same clips."
+        )
     reference.check(get_model(reference.model))
     session().references[reference.model] = enrolment_state().imported = reference
 
