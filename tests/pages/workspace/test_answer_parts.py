@@ -27,7 +27,7 @@ def written(monkeypatch) -> list[str]:
 )
 def test_a_model_that_abstains_has_predicted_nothing(written, monkeypatch, label, abstain, verdict):
     monkeypatch.delenv("SER_FEEDBACK", raising=False)
-    feedback._show_label(SimpleNamespace(id="x"), label, prediction("sad", abstain=abstain))
+    feedback._show_label(SimpleNamespace(id="x", kind="microphone"), label, prediction("sad", abstain=abstain))
     assert written[0].endswith(f"**, {verdict} predicted.")
 
 
