@@ -24,6 +24,7 @@ from .labels import EMOTIONS as EMOTIONS
 from .models import (
     CheckpointError as CheckpointError,
     available_models as available_models,
+    limit_emotions as limit_emotions,
     load_model as load_model,
 )
 

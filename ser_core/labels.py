@@ -57,6 +57,21 @@ def label_index(labels: Sequence[str], emotion: str) -> int:
     return labels.index(emotion)
 
 
+def check_possible_emotions(emotions: Sequence[str]) -> tuple[str, ...]:
+    """The emotions that can occur, each once, in the order of EMOTIONS.
+
+    Raises:
+        ValueError: fewer than two, or none of EMOTIONS; the message lists them.
+    """
+    if isinstance(emotions, str):  # one word has letters for emotions
+        raise ValueError(f"The possible emotions are a sequence of words such as {EMOTIONS[:2]}, not {emotions!r:.40}.")
+    for emotion in emotions:
+        label_index(EMOTIONS, emotion)
+    if len(set(emotions)) < 2:
+        raise ValueError("Name two possible emotions or more: between fewer there is nothing to choose.")
+    return tuple(emotion for emotion in EMOTIONS if emotion in emotions)
+
+
 def format_probability(value: float) -> str:
     """In whole percent; certainty, which no model has, is ">99%"."""
     return ">99%" if value >= 0.995 else f"{value:.0%}"

@@ -33,6 +33,7 @@ PUBLIC_NAMES = {
     "Quality",
     "available_models",
     "load_model",
+    "limit_emotions",
     "CheckpointError",
     "predict",
     "collection_reference",

@@ -92,11 +92,11 @@ def evaluate(
 
     Raises:
         AudioError: a recording cannot be read.
-        TypeError, ValueError: no model; no clip, no utterances, or an emotion that is none of the labels.
+        TypeError, ValueError: no model; no clip, no utterances, or an emotion that the model cannot choose.
     """
     check_model(model)
     if not isinstance(utterances, Sequence) or not all(isinstance(utterance, Utterance) for utterance in utterances):
         raise TypeError("Recordings to evaluate are a list of Utterance, such as read_corpora(folder).utterances.")
     for utterance in utterances:  # before hours of predictions
-        label_index(model.config.labels, utterance.emotion)
+        label_index(model.possible_emotions, utterance.emotion)
     return compute_metrics(predict_utterances(model, utterances, progress))

@@ -30,7 +30,7 @@ def ensemble_prediction(predictions: Sequence[Prediction]) -> Prediction:
     return replace(
         predictions[0],
         model=ENSEMBLE_NAME,
-        **answer_fields(dict(zip(predictions[0].probabilities, mean, strict=True))),
+        **answer_fields(dict(zip(predictions[0].probabilities, mean, strict=True)), predictions[0].possible_emotions),
         abstain=bool(reason),
         reason=reason,
         start_s=min(prediction.start_s for prediction in predictions),

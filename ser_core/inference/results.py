@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ser_core.labels import AROUSAL_VALENCE, EVERYDAY
+from ser_core.labels import AROUSAL_VALENCE, EMOTIONS, EVERYDAY
 
 MIN_SPEECH_TO_PREDICT_S = 0.2  # less is a click, a breath, a syllable cut off
 NEUTRAL_CLIPS, EVERYDAY_CLIPS = "neutral clips", f"{EVERYDAY} clips"  # see Reference.kind
@@ -38,18 +38,24 @@ class Prediction:
     reference_note: str = ""  # what is doubtful about it, or ""
     arousal: float | None = None  # in [-1, 1], see arousal_and_valence; None without speech
     valence: float | None = None
+    possible_emotions: tuple[str, ...] = EMOTIONS  # fewer, of a model from limit_emotions: the others are at 0
 
     def to_dict(self) -> dict:
         """JSON-serialisable."""
         return asdict(self)
 
 
-def answer_fields(probabilities: Mapping[str, float]) -> dict[str, Any]:
-    """The fields of a Prediction that follow from the probability of every emotion."""
-    ranked = sorted(probabilities.items(), key=lambda pair: -pair[1])
+def answer_fields(probabilities: Mapping[str, float], possible: Sequence[str]) -> dict[str, Any]:
+    """The fields of a Prediction that follow from the probability of every emotion, and from those that can occur."""
+    ranked = sorted(((name, probabilities[name]) for name in possible), key=lambda pair: -pair[1])
     emotion, confidence = ranked[0]
-    top3 = tuple(ranked[:3])
-    return {"emotion": emotion, "confidence": confidence, "probabilities": dict(probabilities), "top3": top3}
+    return {
+        "emotion": emotion,
+        "confidence": confidence,
+        "probabilities": dict(probabilities),
+        "top3": tuple(ranked[:3]),
+        "possible_emotions": tuple(possible),
+    }
 
 
 @dataclass(frozen=True)

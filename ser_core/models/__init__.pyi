@@ -80,6 +80,9 @@ from .ood import (
     fit_neighbour_reference as fit_neighbour_reference,
     fit_novelty_detector as fit_novelty_detector,
 )
+from .possible import (
+    limit_emotions as limit_emotions,
+)
 from .registry import (
     MODEL_FAMILIES as MODEL_FAMILIES,
     MODELS as MODELS,

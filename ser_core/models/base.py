@@ -117,6 +117,7 @@ class SERModel(nn.Module, ABC):
     novelty: NoveltyDetector | None = None
     emotion_offsets: np.ndarray | None = None  # (n_classes, embedding_dim), see mean_offset
     metrics: dict = {}  # noqa: RUF012 - replaced, never changed
+    possible_emotions: tuple[str, ...] = EMOTIONS  # fewer: see limit_emotions
     head: Callable[[Tensor], Tensor]  # embedding (B, embedding_dim) -> logits (B, n_classes)
 
     def __init__(self, config: ModelConfig):

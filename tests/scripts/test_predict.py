@@ -24,6 +24,7 @@ ROOT = Path(__file__).parent.parent.parent
 
 FIELDS = {
     *("file", "model", "version", "duration_s", "speech_s", "emotion", "confidence", "probabilities", "top3"),
+    "possible_emotions",
     *("abstain", "reason", "start_s", "end_s", "novelty", "familiarity", "notes"),
     *("arousal", "valence", "reference_clips", "reference_source", "reference_note"),
 }

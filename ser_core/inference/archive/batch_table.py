@@ -40,7 +40,8 @@ PREDICTION_SCHEMA = pa.schema(
         ("notes", pa.list_(pa.string())),
     ]
 )
-"""Columns of the results: the file, the fields of `Prediction`, a probability for each emotion, and notes."""
+"""Columns of the results: the file, the fields of `Prediction`, a probability for each emotion that can occur (null for
+others), and notes."""
 
 BATCH_TABLE_SCHEMA = PREDICTION_SCHEMA.append(pa.field("error", pa.string()))
 """The same with unreadable files, which have only `file` and `error`."""
@@ -146,7 +147,8 @@ def _predict_group(
 def prediction_row(file: str, prediction: Prediction, notes: Sequence[str]) -> dict:
     """The row of PREDICTION_SCHEMA for one file."""
     plain = {name: getattr(prediction, name) for name, _ in _SCALAR_COLUMNS}
-    return {"file": file} | plain | prediction.probabilities | {"notes": list(notes)}
+    probabilities = {emotion: prediction.probabilities[emotion] for emotion in prediction.possible_emotions}
+    return {"file": file} | plain | probabilities | {"notes": list(notes)}
 
 
 def printable_name(name: str) -> str:

@@ -151,7 +151,8 @@ def _aggregate_windows(
 ) -> Prediction:
     """The prediction for a recording from the outputs of its windows, relative to what is used of the reference."""
     probabilities, novelty = _pool_windows(model, outputs, trajectory.speech_s)
-    answer = answer_fields(dict(zip(model.config.labels, probabilities.tolist(), strict=True)))
+    by_emotion = dict(zip(model.config.labels, probabilities.tolist(), strict=True))
+    answer = answer_fields(by_emotion, model.possible_emotions)
     speech_s = sum((end_s - start_s for start_s, end_s in speech), start=0.0)
     reason = abstain_reason(model, answer["confidence"], speech_s, novelty, used is not None)
     return Prediction(
