@@ -10,6 +10,7 @@ import streamlit as st
 from pages.many_files import state
 from pages.many_files.state import BatchItem
 from pages.ui.model_picker import clip_parts, get_model
+from pages.ui.session import session
 from ser_core.data import FileLabel, FileLabels, label_files
 from ser_core.inference import MIN_SPEECH_TO_PREDICT_S, Prediction
 from ser_core.interpret import Atlas, AtlasError, load_atlas, nearest_neighbours
@@ -45,15 +46,22 @@ class Batch:
     rows: list[BatchRow]
     labels: FileLabels
     unreadable: list[BatchItem]
+    possible: tuple[str, ...] = EMOTIONS  # among which the models choose
 
     @cached_property
     def labelled(self) -> list[BatchRow]:
-        """Those with a label: of copies with the same label one, so that no recording counts twice in a score."""
+        """Those with a label that is possible: of copies with the same one, so that no recording counts twice."""
         found: dict[tuple[str, str], BatchRow] = {}
         for row in self.rows:
-            if row.label and row.label.emotion:
+            if row.label and row.label.emotion in self.possible:
                 found.setdefault((row.item.digest, row.label.emotion), row)
         return [*found.values()]
+
+    @property
+    def n_impossible(self) -> int:
+        """Files with the label of an emotion among which the models do not choose."""
+        labels = [row.label.emotion for row in self.rows if row.label and row.label.emotion]
+        return sum(label not in self.possible for label in labels)
 
     @property
     def n_copies(self) -> int:
@@ -90,7 +98,7 @@ def read_batch(models: Sequence[str]) -> Batch:
     identified = _identify(readable, labels)
     rows = [BatchRow(i, item, labels.labels.get(item.name), identified[i]) for i, item in readable.items()]
     unreadable = [item for item in items.values() if item.problem]
-    return Batch(list(models), rows, labels, unreadable)
+    return Batch(list(models), rows, labels, unreadable, session().possible_emotions)
 
 
 def predictions_of(rows: Sequence[BatchRow], model: str) -> list[tuple[BatchRow, Prediction]]:

@@ -9,6 +9,8 @@ from pages.many_files import run, state
 from pages.many_files.batch import Batch
 from pages.many_files.together import describe_together, is_together
 from pages.ui.clip_input import FORMATS, show_expired_files
+from pages.ui.emotion import describe_choice
+from pages.ui.session import session
 from pages.ui.text import plain
 from pages.ui.voice.clips import has_voice
 from pages.ui.voice.personal import PersonalModel, describe_voice
@@ -72,7 +74,7 @@ def choose_reference(models: Sequence[str]) -> None:
 
 
 def show_reference(models: Sequence[str]) -> None:
-    """What the predictions are relative to.
+    """What the predictions are relative to, and among which emotions the models choose.
 
     Raises:
         SpeakerReferenceError: a clip of the voice cannot be used.
@@ -84,6 +86,8 @@ def show_reference(models: Sequence[str]) -> None:
     if able and len(state.sound_files()) >= MIN_REFERENCE_CLIPS and state.upload_state().together.on:
         st.caption(describe_together(now))
     _show_voice([model for model in now if not is_together(model)])
+    if about := describe_choice(session().possible_emotions):
+        st.caption(about)
 
 
 def _show_voice(models: Sequence[PersonalModel]) -> None:

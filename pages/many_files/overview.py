@@ -7,9 +7,11 @@ import streamlit as st
 
 from pages.many_files.batch import OWN, PARTS, TRAINING, UNSEEN, Batch, confusion, predictions_of
 from pages.many_files.each_other import show_each_other
+from pages.many_files.state import upload_state
 from pages.ui.chart import chart
+from pages.ui.emotion import CHOICE_HELP, choose_only
 from pages.ui.layout import show_rows
-from pages.ui.text import UAR_HELP
+from pages.ui.text import UAR_HELP, counted
 from ser_core.inference import Prediction
 from ser_core.labels import EMOTIONS
 from ser_core.metrics import accuracy, uar
@@ -40,6 +42,7 @@ def show_overview(batch: Batch) -> None:
                 _show_accuracy(batch)
     else:
         st.caption(f"{model} has found no speech so far.")
+    _show_possible(batch)
     show_each_other(batch, found)
 
 
@@ -76,6 +79,19 @@ def _show_accuracy(batch: Batch) -> None:
     show_rows(rows, "UAR and accuracy of each model by part", key="accuracy")
     if note := _training_note(rows):
         st.caption(note)
+
+
+def _show_possible(batch: Batch) -> None:
+    """Labels that the chosen emotions leave out of the scores, or an offer to choose those of the labels."""
+    if batch.n_impossible:
+        st.caption(
+            f"{counted(batch.n_impossible, 'file')} with the label of an emotion that cannot occur by your choice (see "
+            "Models): left out of all scores."
+        )
+    emotions = {row.label.emotion for row in batch.labelled if row.label}
+    if batch.possible == EMOTIONS and 1 < len(emotions) < len(EMOTIONS) and not upload_state().running:
+        label = f"Choose among the {len(emotions)} emotions of the labels only"
+        st.button(label, icon=":material/filter_alt:", on_click=choose_only, args=(emotions,), help=CHOICE_HELP)
 
 
 def label_scores(batch: Batch, model: str) -> LabelScores | None:

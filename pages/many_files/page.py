@@ -6,6 +6,7 @@ st.title("Many files", anchor=False)
 with st.spinner("Starting"):
     from pages.many_files import inputs, run, state
     from pages.many_files.batch import read_batch
+    from pages.ui.emotion import choose_emotions
     from pages.ui.model_picker import choose_models
     from pages.ui.problems import show_no_model, show_problem
     from ser_core.inference import SpeakerReferenceError
@@ -24,6 +25,7 @@ tools = st.container(horizontal=True, vertical_alignment="center")
 with tools, st.popover("Models", icon=":material/tune:", key="batch-models"):
     models = choose_models(names)
     inputs.choose_reference(models)
+    choose_emotions()
 if not models:
     st.info("Choose at least one model.")
     st.stop()

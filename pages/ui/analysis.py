@@ -8,6 +8,7 @@ import numpy as np
 import streamlit as st
 
 from pages.ui.components.player import Track, track
+from pages.ui.emotion import choose_emotions
 from pages.ui.model_picker import choose_model, get_model
 from pages.ui.session import SessionClip, is_remembered, remember, session
 from pages.ui.text import plain
@@ -73,7 +74,7 @@ class ModelResult:
 
 
 def choose_settings() -> Settings:
-    """Draw the choices that exist: the model when there are several, noise reduction, the voice of this session."""
+    """Draw the choices that exist: the model when there are several, noise reduction, the voice, the emotions."""
     names = available_models()
     chosen = choose_model(names) if names else None
     reduce = st.toggle(
@@ -84,6 +85,7 @@ def choose_settings() -> Settings:
     mine = chosen in session().adapters and st.toggle(
         "Speaker adaptation", help="The last layer, adapted to your labelled clips in the view Map."
     )
+    choose_emotions()
     return Settings(chosen, reduce, mine, enrolled=not mine and uses_voice(chosen))
 
 

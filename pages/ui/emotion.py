@@ -1,14 +1,53 @@
-"""Emotions in words and colours: of a prediction, of a segment in the player."""
+"""Emotions in words and colours: of a prediction, of a segment in the player; and which of them can occur."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import streamlit as st
 
 from pages.ui.components.player import Cell
+from pages.ui.session import session
 from pages.ui.text import describe_expectation, plain
 from ser_core.inference import NOT_SURE, Prediction, Segment, label_in_words
-from ser_core.labels import EMOTION_STYLES, format_probability
+from ser_core.labels import EMOTION_STYLES, EMOTIONS, format_probability
 from ser_core.plots import GREY, emotion_label
+
+CHOICE_KEY = "possible-emotions"
+CHOICE_HELP = (
+    "Do you know that only some emotions occur in your recordings? The models then choose among these, and are right "
+    "more often. Any other emotion in them gets one of these names."
+)
+
+
+def choose_emotions() -> None:
+    """The choice of the emotions that can occur, one for all pages; none chosen: all."""
+    chosen = session().chosen_emotions
+    st.session_state[CHOICE_KEY] = [*chosen]  # Streamlit forgets it on other pages
+    st.pills(
+        "Only these emotions can occur",
+        EMOTIONS,
+        selection_mode="multi",
+        format_func=emotion_label,
+        key=CHOICE_KEY,
+        on_change=_keep_emotions,
+        help=CHOICE_HELP,
+    )
+    if len(chosen) == 1:
+        st.caption("Choose another one: until then, all eight are possible.")
+
+
+def choose_only(emotions: Collection[str]) -> None:
+    """Takes these for the emotions that can occur."""
+    session().chosen_emotions = tuple(emotion for emotion in EMOTIONS if emotion in emotions)
+
+
+def _keep_emotions() -> None:
+    choose_only(st.session_state[CHOICE_KEY])
+
+
+def describe_choice(emotions: Sequence[str]) -> str:
+    """Among which emotions a model chose; "" where these are all."""
+    *most, last = emotions
+    return "" if len(emotions) == len(EMOTIONS) else f"Chosen among {', '.join(most)} and {last}."
 
 
 def coloured(label: str) -> str:

@@ -11,6 +11,8 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.typing import UploadedFile
 
+from ser_core.labels import EMOTIONS
+
 if TYPE_CHECKING:  # app.py imports this module before torch
     import numpy as np
 
@@ -92,6 +94,7 @@ class Session:
     voice_clips: dict[str, np.ndarray] = field(default_factory=dict)  # of the enrolled voice, 16 kHz, by hash
     references: dict[str, Reference] = field(default_factory=dict)  # of these clips, by model
     uses_voice: bool = False  # predictions are relative to the enrolled voice
+    chosen_emotions: tuple[str, ...] = ()  # that alone can occur in the person's recordings
     pages: dict[type[PageState], PageState] = field(default_factory=dict)
     rounds: dict[str, int] = field(default_factory=dict)  # by input: how often it was emptied
     visitor: str = field(default_factory=lambda: secrets.token_hex(8))  # of the labels that it saves
@@ -99,6 +102,11 @@ class Session:
     def page(self, kind: type[State]) -> State:
         """The state of one page, created at the first call."""
         return self.pages.setdefault(kind, kind())
+
+    @property
+    def possible_emotions(self) -> tuple[str, ...]:
+        """Those among which the models choose: all, unless two or more are chosen."""
+        return self.chosen_emotions if len(self.chosen_emotions) > 1 else EMOTIONS
 
     @property
     def is_waiting(self) -> bool:

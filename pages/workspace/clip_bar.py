@@ -13,6 +13,7 @@ from pages.ui.session import PageState, SessionClip, session
 from pages.ui.text import plain
 from pages.ui.voice.clips import lead_to_page
 from pages.ui.voice.switch import draw_switch
+from ser_core.labels import EMOTIONS
 from ser_core.plots import format_duration
 
 CONTAINERS = {
@@ -72,7 +73,9 @@ def _facts(clip: SessionClip) -> str:
     recording = clip.recording
     channels = {1: "mono", 2: "stereo"}.get(recording.source_channels, f"{recording.source_channels} channels")
     rate = f"{recording.source_rate / 1000:g} kHz"
-    return f"{format_duration(recording.duration_s)} · {_format(clip)}, {rate}, {channels}"
+    n_possible = len(session().possible_emotions)
+    emotions = f" · {n_possible} possible emotions" if n_possible < len(EMOTIONS) else ""
+    return f"{format_duration(recording.duration_s)} · {_format(clip)}, {rate}, {channels}{emotions}"
 
 
 def _format(clip: SessionClip) -> str:

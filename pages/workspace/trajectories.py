@@ -10,7 +10,7 @@ from pages.ui.analysis import PreparedClip
 from pages.ui.model_picker import get_model
 from pages.ui.session import SessionClip, is_remembered, remember, session
 from pages.ui.voice.clips import voice_key
-from pages.ui.voice.personal import personal_model
+from pages.ui.voice.personal import PersonalModel, personal_model
 from ser_core.audio import SpeechSegments, analysed_bounds
 from ser_core.inference import (
     GRID_HOP_S,
@@ -32,7 +32,8 @@ from ser_core.inference import (
     summarise_trajectory,
     window_labels,
 )
-from ser_core.models import functionals_cache
+from ser_core.labels import EMOTIONS
+from ser_core.models import SERModel, functionals_cache
 
 STEP_S = 2.0  # from one look at the growing result to the next
 SHORT_S, SHORT_HOP_S = 15.0, 0.25  # a short clip has a finer grid: a word lasts as long as the usual hop
@@ -58,10 +59,19 @@ class ClipTrajectories:
     bounds: tuple[int, int]  # in samples: all but the silence at both ends
     grid_s: float = GRID_HOP_S
     reference: str = NO_REFERENCE  # of models that take one: the recording itself, or the enrolled voice
+    emotions: tuple[str, ...] = EMOTIONS  # that can occur
     partials: dict[str, PartialTrajectory] = field(default_factory=dict)
     units: dict[tuple, list[Segment]] = field(default_factory=dict)  # predicted, by model and segments of the user
     stopped: bool = False
     view: WindowSettings | None = None  # that was shown last
+
+    def model(self, name: str) -> SERModel:
+        """A model that chooses among these emotions.
+
+        Raises:
+            CheckpointError: the checkpoint cannot be used.
+        """
+        return PersonalModel(name, emotions=self.emotions).adapted()
 
     def is_done(self, models: Sequence[str]) -> bool:
         """Nothing more will come."""
@@ -118,6 +128,7 @@ def clip_trajectories(clip: SessionClip, prepared: PreparedClip, reference: str 
             analysed_bounds(waveform, speech),
             grid_hop_s(clip),
             reference,
+            session().possible_emotions,
         ),
         *_trajectories_key(prepared, reference),
     )
@@ -129,7 +140,7 @@ def clip_trajectories(clip: SessionClip, prepared: PreparedClip, reference: str 
 
 def _trajectories_key(prepared: PreparedClip, reference: str) -> tuple:
     voice = voice_key() if reference == ENROLLED else ()
-    return prepared.id, "clip_trajectories", reference, voice
+    return prepared.id, "clip_trajectories", reference, voice, session().possible_emotions
 
 
 def timeline_segments(
@@ -154,14 +165,14 @@ def analyse(
         while behind := found.missing(models):
             for name in behind:
                 partial = found.partials.get(name) or _start(found, name)
-                found.partials[name] = extend_trajectory(get_model(name), found.waveform, partial)
+                found.partials[name] = extend_trajectory(found.model(name), found.waveform, partial)
             progress()
             if perf_counter() > until and found.n_known(models) > before:
                 return
 
 
 def _start(found: ClipTrajectories, name: str) -> PartialTrajectory:
-    return start_trajectory(get_model(name), found.bounds, found.speech, found.grid_s, reference_for(found, name))
+    return start_trajectory(found.model(name), found.bounds, found.speech, found.grid_s, reference_for(found, name))
 
 
 def reference_for(found: ClipTrajectories, name: str) -> Reference | None:

@@ -1,7 +1,7 @@
-"""Models as they predict for this person: relative to the enrolled voice, or adapted to labelled clips."""
+"""Models as they predict for this person: relative to the voice, adapted to clips, among the possible emotions."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import streamlit as st
 
@@ -12,7 +12,8 @@ from pages.ui.text import plain
 from pages.ui.voice.clips import enrolment_state, has_voice
 from pages.ui.voice.switch import uses_voice
 from ser_core.inference import Reference, enrolled_model, reference_part, speaker_reference
-from ser_core.models import Adapter, SERModel, apply_adapter
+from ser_core.labels import EMOTIONS
+from ser_core.models import Adapter, SERModel, apply_adapter, limit_emotions
 
 
 @dataclass(frozen=True)
@@ -22,16 +23,18 @@ class PersonalModel:
     name: str
     reference: Reference | None = None
     adapter: Adapter | None = None
+    emotions: tuple[str, ...] = field(default_factory=lambda: session().possible_emotions)
 
     def adapted(self) -> SERModel:
-        """The model with the adapter, for functions that take the reference themselves.
+        """The model with the adapter and the emotions, for functions that take the reference themselves.
 
         Raises:
             CheckpointError: the checkpoint cannot be used.
             AdapterError: the adapter is of another version.
         """
         model = get_model(self.name)
-        return apply_adapter(model, self.adapter) if self.adapter else model
+        model = apply_adapter(model, self.adapter) if self.adapter else model
+        return model if self.emotions == EMOTIONS else limit_emotions(model, self.emotions)
 
     def load(self) -> SERModel:
         """The model whose logits for a waveform are those of the prediction shown.

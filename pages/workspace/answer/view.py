@@ -8,7 +8,7 @@ from streamlit.delta_generator import DeltaGenerator
 from pages.ui import analysis, export
 from pages.ui.analysis import ModelResult, PreparedClip, Settings
 from pages.ui.chart import chart
-from pages.ui.emotion import coloured, segment_cell
+from pages.ui.emotion import coloured, describe_choice, segment_cell
 from pages.ui.problems import show_no_model, show_problem
 from pages.ui.session import SessionClip, session
 from pages.ui.text import describe_expectation, plain
@@ -109,8 +109,8 @@ def _show_answer(clip: SessionClip, result: ModelResult) -> None:
         st.markdown(expected)
     if prediction.reference_note:
         st.warning(plain(prediction.reference_note))
-    if about_voice := describe_voice([result.model]):
-        st.caption(about_voice)
+    if about := f"{describe_voice([result.model])} {describe_choice(prediction.possible_emotions)}".strip():
+        st.caption(about)
     with st.container(horizontal=True, vertical_alignment="center"):
         _show_next(prediction, clip.recording.duration_s)
         if clip.utterance:

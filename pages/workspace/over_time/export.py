@@ -74,6 +74,7 @@ def as_json(clip: SessionClip, found: ClipTrajectories, lines: Mapping[str, Mode
     content = {
         "file": clip.name,
         "duration_s": found.duration_s,
+        "possible_emotions": found.emotions,
         "notes": clip.notes,
         "speech": found.speech,
         "own_segments": _unit_rows(next(iter(lines.values())), units),

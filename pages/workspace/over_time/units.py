@@ -121,7 +121,7 @@ def extend(found: ClipTrajectories, model: str, units: Sequence[Annotation], kno
     """Predicts the next batch."""
     rest = units[len(known) :]
     reference = found.partials[model].reference if model in found.partials else reference_for(found, model)
-    made = predict_annotations(get_model(model), found.waveform, rest, found.speech, reference)
+    made = predict_annotations(found.model(model), found.waveform, rest, found.speech, reference)
     known.extend(islice(made, CPU_BATCH_SIZE))
 
 

@@ -11,7 +11,7 @@ from pages.workspace.why import methods, state
 from pages.workspace.why.state import ExplainedWindow
 from ser_core.inference import speech_mask
 from ser_core.interpret import AttributionTarget, attribution_methods
-from ser_core.labels import EMOTIONS, format_probability
+from ser_core.labels import format_probability
 from ser_core.plots import emotion_label, format_time
 
 AUTOMATIC = "automatic"
@@ -53,13 +53,14 @@ INSTEAD_OF_HELP = (
 
 def choose_question(explained: ExplainedWindow) -> tuple[AttributionTarget, str | None, int]:
     """The question, the method or None for the preferred one, and the percent of the spectrogram to keep."""
-    key = f"{explained.id} {explained.model}"
+    key = f"{explained.id} {explained.model} {explained.made_by.emotions}"
     with st.container(horizontal=True, vertical_alignment="bottom", key="why-controls"):
-        likeliest = EMOTIONS.index(explained.emotion)
-        emotion = st.selectbox("Why", EMOTIONS, likeliest, format_func=emotion_label, key=f"why {key}", width=WIDTH)
+        possible = explained.made_by.emotions
+        likeliest = possible.index(explained.emotion)
+        emotion = st.selectbox("Why", possible, likeliest, format_func=emotion_label, key=f"why {key}", width=WIDTH)
         instead_of = st.selectbox(
             "Why not",
-            [other for other in EMOTIONS if other != emotion],
+            [other for other in possible if other != emotion],
             None,
             format_func=emotion_label,
             placeholder="any other",

@@ -16,13 +16,14 @@ MIN_BAR_FOR_SYMBOL = 0.08  # a narrower segment of a bar has no space for its sy
 
 
 def probability_bars(prediction: "Prediction", min_confidence: float | None = None) -> go.Figure:
-    """One bar per emotion in the order of EMOTIONS; the predicted one in full colour, unless the model abstains.
+    """One bar per possible emotion in the order of EMOTIONS; the predicted one in full colour, if the model is sure.
 
     Args:
         prediction: of one model.
         min_confidence: abstention threshold, drawn as a dotted line.
     """
-    names, values = list(prediction.probabilities), list(prediction.probabilities.values())
+    names = [name for name in prediction.probabilities if name in prediction.possible_emotions]
+    values = [prediction.probabilities[name] for name in names]
     colours = [EMOTION_STYLES[name].colour for name in names]
     opacities = [1.0 if not prediction.abstain and name == prediction.emotion else 0.55 for name in names]
     figure = go.Figure()
@@ -52,7 +53,8 @@ def aligned_probability_bars(predictions: Sequence["Prediction"]) -> go.Figure:
 
     The predicted emotion is in full colour; a model that abstains has none.
     """
-    emotions, figure = list(predictions[0].probabilities), go.Figure()
+    first, figure = predictions[0], go.Figure()
+    emotions = [emotion for emotion in first.probabilities if emotion in first.possible_emotions]
     starts = [COLUMN_STEP * column for column in range(len(emotions))]
     for start, emotion in zip(starts, emotions, strict=True):
         values = [prediction.probabilities[emotion] for prediction in predictions]

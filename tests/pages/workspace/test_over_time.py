@@ -15,7 +15,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from pages.ui import analysis
-from pages.ui.voice import clips
+from pages.ui.voice import clips, personal
 from pages.workspace import sound, trajectories
 from pages.workspace.over_time import export, settings, units, view
 from pages.workspace.sound import SoundState
@@ -335,7 +335,8 @@ def test_an_imported_voice_is_used_by_its_model_until_another_is_imported(page, 
 
 
 def test_a_recording_may_be_its_own_reference(enrolling_model, monkeypatch, speech):
-    monkeypatch.setattr(trajectories, "get_model", lambda name: enrolling_model)
+    for module in (trajectories, personal):
+        monkeypatch.setattr(module, "get_model", lambda name: enrolling_model)
     waveform = np.tile(speech, 4)
     segments = speech_segments(waveform)
     plain = trajectories.ClipTrajectories(waveform, len(waveform) / RATE, segments, (0, len(waveform)))
