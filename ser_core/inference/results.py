@@ -1,7 +1,7 @@
 """Result types of inference: Prediction of a recording, Trajectory over its windows."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -97,6 +97,11 @@ class Trajectory:
     def _dimensions(self) -> np.ndarray:
         places = arousal_and_valence(self.labels, self.probabilities)
         return np.where(self.speech_s[:, None] >= MIN_SPEECH_TO_PREDICT_S, places, np.nan)
+
+    def among(self, emotions: Sequence[str]) -> "Trajectory":
+        """With these emotions alone; the others have no probability, see limit_emotions."""
+        kept = [i for i, label in enumerate(self.labels) if label in emotions]
+        return replace(self, labels=tuple(self.labels[i] for i in kept), probabilities=self.probabilities[:, kept])
 
     def to_records(self) -> list[dict]:
         """One JSON-serialisable dict per window: start_s, end_s, speech_s, emotion, probabilities, arousal, valence."""

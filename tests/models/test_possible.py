@@ -34,6 +34,9 @@ def test_they_are_the_same_over_time_in_batches_and_in_an_ensemble(model, speech
     excluded = [i for i, emotion in enumerate(EMOTIONS) if emotion not in THREE]
     assert (trajectory.probabilities[:, excluded] == 0).all() and set(trajectory.emotions) <= set(THREE)
     np.testing.assert_allclose(trajectory.probabilities.sum(1), 1)
+    few = trajectory.among(THREE)
+    assert few.labels == THREE and few.emotions == trajectory.emotions
+    np.testing.assert_allclose(few.arousal, trajectory.arousal)
     alone, (of_batch,) = predict(limited, speech), predict_batch(limited, [speech])
     assert alone.probabilities == pytest.approx(of_batch.probabilities)
     assert ensemble_prediction([alone, of_batch]).possible_emotions == THREE

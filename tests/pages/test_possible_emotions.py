@@ -42,7 +42,7 @@ def choose(page: AppTest, *emotions: str) -> AppTest:
 def shown(page: AppTest) -> list[str]:
     """The emotions in the chart of the answer."""
     (bars,) = [chart for chart in page.get("plotly_chart") if "bars" in chart.proto.id]
-    return json.loads(bars.proto.figure.spec)["data"][0]["y"]
+    return json.loads(bars.proto.spec)["data"][0]["y"]
 
 
 def test_the_answer_is_one_of_them_and_the_page_says_so(answer):

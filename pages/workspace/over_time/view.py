@@ -155,7 +155,7 @@ def _show_lines(
     (name, first), *others = lines.items()
     sound.show_strip([segment_cell(segment) for segment in first.segments])
     data = timeline_data(
-        first.trajectory,
+        first.trajectory.among(found.emotions),
         first.segments,
         found.duration_s,
         first.min_confidence,
