@@ -1,6 +1,6 @@
 """Predictions for the microphone of this machine, four times a second, in the terminal.
 
-python -m scripts.live [--model NAME] [--device 3] [--save session.wav]
+python -m scripts.live [--model NAME] [--device 3] [--save session.wav] [--emotions neutral,happy]
 python -m scripts.live --list-devices
 
 Ctrl-C ends the session with a summary. No sound is kept without --save, and with it at most the first hour.
@@ -10,18 +10,18 @@ import argparse
 import queue
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from scripts.common.errors import explains
-from scripts.common.flags import command_parser, result_path
+from scripts.common.flags import add_emotions_flag, command_parser, result_path
 from ser_core import paths
 from ser_core.audio import AudioError, encode_wav
 from ser_core.inference import LivePrediction, LiveSession, LiveSummary, SpeakerReferenceError
 from ser_core.labels import format_probability
-from ser_core.models import CheckpointError, fast_model, load_model
+from ser_core.models import CheckpointError, fast_model, limit_emotions, load_model
 
 CHUNK_S = 0.1
 SILENT_DEVICE_S = 5.0  # without a chunk: unplugged
@@ -109,7 +109,7 @@ class _Chunks:
 
 def as_line(prediction: LivePrediction) -> str:
     """The state of now, for one line of a terminal."""
-    probabilities = sorted(prediction.probabilities.items(), key=lambda pair: -pair[1])[:3]
+    probabilities = prediction.ranked()[:3]
     adapted = "r" if prediction.prediction.reference_clips else " "  # with a running reference
     ranked = "  ".join(f"{emotion} {format_probability(p)}" for emotion, p in probabilities)
     clock = f"{int(prediction.at_s) // 60}:{int(prediction.at_s) % 60:02d}"
@@ -141,10 +141,13 @@ def follow(session: LiveSession, chunks: Iterator[tuple[np.ndarray, int]]) -> No
             print()
 
 
-def listen(model: str, device: int | str | None, save: Path | None, running_reference: bool) -> int:
+def listen(
+    model: str, device: int | str | None, save: Path | None, running_reference: bool, emotions: Sequence[str]
+) -> int:
     """A session from its first sound to its summary, which also comes when the microphone is lost."""
     microphones()  # before the model is loaded
-    session = LiveSession(load_model(model), keep_recording=save is not None, running_reference=running_reference)
+    loaded = limit_emotions(load_model(model), emotions)
+    session = LiveSession(loaded, keep_recording=save is not None, running_reference=running_reference)
     print("Recording. Ctrl-C ends.", file=sys.stderr)
     code = 0
     try:
@@ -170,6 +173,7 @@ def live_parser() -> argparse.ArgumentParser:
         action="store_true",
         help="predict relative to the speech so far, from 10 s on; for one speaker, by models that take a reference",
     )
+    add_emotions_flag(parser)
     return parser
 
 
@@ -184,7 +188,7 @@ def main(arguments: list[str] | None = None) -> int:
         if options.list_devices:
             print(list_devices())
             return 0
-        return listen(options.model, device, options.save, options.running_reference)
+        return listen(options.model, device, options.save, options.running_reference, options.emotions)
     except KeyboardInterrupt:
         return 130
 

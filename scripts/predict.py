@@ -4,6 +4,7 @@ python -m scripts.predict FILE... [--model NAME]... [--windows] [--format json|c
 python -m scripts.predict FILE... --model NAME --reference CLIP... [--save-reference voice.json]     one speaker
 python -m scripts.predict FILE... --model NAME --reference CLIP... --reference-emotion neutral    in an ordinary voice
 python -m scripts.predict FILE... --model NAME --reference voice.json|recording|together
+python -m scripts.predict FILE... --emotions neutral,happy,sad,angry      no other emotion can occur in these files
 ffmpeg ... | python -m scripts.predict -        the file comes through a pipe
 
 json is one object a line. A file that cannot be read gives {"file": ..., "error": ...}; the others still run, and the
@@ -41,7 +42,7 @@ from ser_core.inference import (
     speaker_reference,
 )
 from ser_core.labels import EMOTIONS, format_probability
-from ser_core.models import DEFAULT_MODEL, CheckpointError, SERModel, available_models, load_model
+from ser_core.models import DEFAULT_MODEL, CheckpointError, SERModel, available_models, limit_emotions, load_model
 
 STANDARD_INPUT = {"-": "/dev/stdin"}
 
@@ -125,10 +126,12 @@ def as_text(record: dict, metrics: dict[str, dict]) -> str:
     speech = f"{record['speech_s']:.1f} s of speech in {record['duration_s']:.1f} s"
     if record["reference_clips"]:
         speech += f", {record['reference_clips']} reference clips"
-    lines = [f"{record['file']}: {ranked} ({record['model']}, {speech}){doubt}", *record["notes"]]
+    possible = record["possible_emotions"]
+    among = f", among {', '.join(possible)}" if possible != EMOTIONS else ""
+    lines = [f"{record['file']}: {ranked} ({record['model']}, {speech}{among}){doubt}", *record["notes"]]
     if record["reference_note"]:
         lines.append(record["reference_note"])
-    if record["speech_s"] >= MIN_SPEECH_TO_PREDICT_S:
+    if record["speech_s"] >= MIN_SPEECH_TO_PREDICT_S and possible == EMOTIONS:  # the rates are of all emotions
         name = record["model"]
         used = measured_reference(*(record[f"reference_{part}"] for part in ("clips", "source", "note")))
         lines += filter(None, [describe_expected_accuracy(name, metrics[name], record["familiarity"], used)])
@@ -152,11 +155,12 @@ def as_rows(record: dict) -> list[dict]:
         return [{name: guard_formula(value) for name, value in record.items()}]
     clip_columns = {name: record[name] for name in CLIP_COLUMNS} | {"notes": " ".join(record["notes"])}
     parts = [window_row(window) for window in record.get("windows", ())] or [record]
+    columns = (*COLUMNS, *record["possible_emotions"])  # of other emotions the cells are empty
     return [
         {
             name: guard_formula(value)
             for name, value in (part | clip_columns | part["probabilities"]).items()
-            if name in COLUMNS + EMOTIONS
+            if name in columns
         }
         for part in parts
     ]
@@ -235,7 +239,8 @@ def run(options: Namespace) -> int:
         AudioError, CheckpointError, SpeakerReferenceError: a reference clip, a model or a reference cannot be used.
         OSError: the output cannot be written.
     """
-    models = [load_model(name) for name in options.model or available_models()[:1] or [DEFAULT_MODEL]]
+    names = options.model or available_models()[:1] or [DEFAULT_MODEL]
+    models = [limit_emotions(load_model(name), options.emotions) for name in names]
     references = make_references(options.reference, models, options.files, options.reference_emotion)
     save_reference(options.save_reference, references[0])
     for model, reference in zip(models, references, strict=True):

@@ -72,6 +72,11 @@ def check_possible_emotions(emotions: Sequence[str]) -> tuple[str, ...]:
     return tuple(emotion for emotion in EMOTIONS if emotion in emotions)
 
 
+def parse_possible_emotions(text: str) -> tuple[str, ...]:
+    """ "neutral, happy" as check_possible_emotions returns it; errors as there."""
+    return check_possible_emotions([word.strip() for word in text.split(",")])
+
+
 def format_probability(value: float) -> str:
     """In whole percent; certainty, which no model has, is ">99%"."""
     return ">99%" if value >= 0.995 else f"{value:.0%}"

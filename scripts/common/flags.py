@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ser_core.data import PROTOCOLS, SPEAKER_INDEPENDENT
 from ser_core.inference import ArchivePart, n_cores
-from ser_core.labels import EMOTIONS, EVERYDAY
+from ser_core.labels import EMOTIONS, EVERYDAY, parse_possible_emotions
 from ser_core.training import MODEL_PREFIX
 
 FOLDER = Path(__file__).parent.parent  # of the commands
@@ -33,6 +33,7 @@ def predict_parser() -> argparse.ArgumentParser:
         "together (all files: recordings of one kind in several moods, of any speaker)",
     )
     _add_reference_emotion(parser, "the clips of --reference")
+    add_emotions_flag(parser)
     parser.add_argument(
         "--save-reference", type=Path, metavar="FILE", help="write the reference of these clips (.json)"
     )
@@ -45,6 +46,17 @@ def _add_reference_emotion(parser: argparse.ArgumentParser, clips: str) -> None:
         choices=(*EMOTIONS, EVERYDAY),
         help=f"of {clips}, if known and the same: neutral for sentences in an ordinary voice, everyday for natural "
         "speech, which is mostly neutral",
+    )
+
+
+def add_emotions_flag(parser: argparse.ArgumentParser, condition: str = "") -> None:
+    parser.add_argument(
+        "--emotions",
+        type=possible_emotions,
+        default=EMOTIONS,
+        metavar="EMOTION,EMOTION...",
+        help=f"{condition}those that can occur, such as neutral,happy,sad,angry; models choose among them. Default: "
+        "all eight",
     )
 
 
@@ -67,6 +79,7 @@ def archive_parser() -> argparse.ArgumentParser:
         "kind in several moods, of any speaker",
     )
     _add_reference_emotion(parser, "the files of --speakers")
+    add_emotions_flag(parser)
     parser.add_argument(
         "--part", type=parse_part, metavar="K/N", help="only the K-th of N parts; --out gets the number as well"
     )
@@ -100,6 +113,7 @@ def evaluate_parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="with --folder: write the prediction of each recording (.csv)",
     )
+    add_emotions_flag(parser, "with --folder, of which other recordings are left out: ")
     return parser
 
 
@@ -283,6 +297,18 @@ def parse_part(text: str) -> ArchivePart:
     if not 1 <= number <= n_parts:
         raise argparse.ArgumentTypeError(f"{text!r} is no part: give its number and how many there are, such as 2/4")
     return ArchivePart(number, n_parts)
+
+
+def possible_emotions(text: str) -> tuple[str, ...]:
+    """ "neutral, happy" as the emotions that can occur.
+
+    Raises:
+        argparse.ArgumentTypeError: fewer than two, or one that does not exist.
+    """
+    try:
+        return parse_possible_emotions(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def positive(text: str) -> int:

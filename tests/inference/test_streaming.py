@@ -28,6 +28,7 @@ from ser_core.inference.streaming.session import LIVE_HOP_S, LiveSession
 from ser_core.labels import EMOTIONS
 from ser_core.models.checkpoint import Calibration
 from ser_core.models.ood import NoveltyDetector
+from ser_core.models.possible import limit_emotions
 
 AS_IT_IS = Smoothing(NO_SMOOTHING)
 HOP = round(LIVE_HOP_S * SAMPLE_RATE)
@@ -66,6 +67,18 @@ def test_the_speech_so_far_may_be_the_reference(enrolling_model, speech):
     late = zip(running[first:], plain[first:], strict=True)
     assert all(a.prediction.confidence != b.prediction.confidence for a, b in late)
     assert not any(answer.prediction.reference_clips for answer in plain)
+
+
+@pytest.mark.parametrize("running", [False, True])
+def test_a_session_chooses_among_the_emotions_that_can_occur(enrolling_model, speech, running):
+    few = ("neutral", "happy", "angry")
+    session = LiveSession(limit_emotions(enrolling_model, few), running_reference=running)
+    answers = [answer for answer in answers_to(session, np.tile(speech, 3)) if answer.emotion]
+    assert any(answer.prediction.reference_clips for answer in answers) == running
+    for answer in answers:
+        assert answer.label in (*few, NOT_SURE) and answer.confidence == answer.ranked()[0][1]
+        assert {name for name, p in answer.probabilities.items() if p} == {*few} == {*dict(answer.ranked())}
+    assert set(session.summary().label_durations_s) <= {*few, NOT_SURE, NO_SPEECH}
 
 
 def test_with_a_reference_it_has_a_threshold_of_its_own(enrolling_model, speech, monkeypatch):

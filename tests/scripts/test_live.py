@@ -1,5 +1,6 @@
 """The microphone on the command line, with a device that plays a file."""
 
+import re
 import sys
 import threading
 import time
@@ -88,6 +89,12 @@ def test_answers_follow_each_other_and_a_summary_ends_them(until_ctrl_c, checkpo
     assert len(answers) > 1 and all(" ms " in line for line in answers) and any("%" in line for line in answers)
     assert answers == lines[: len(answers)] and f", {len(answers)} predictions" in lines[len(answers)]
     assert lines[len(answers)].startswith(f"{len(speech) / SAMPLE_RATE:.1f} s, ") and lines[-1].startswith("latency")
+
+
+def test_the_emotions_that_can_occur_are_chosen_among(until_ctrl_c, checkpoints, capsys):
+    assert live.main(["--model", "small", "--emotions", "sad,happy"]) == 0
+    answers = [line for line in capsys.readouterr().out.splitlines() if "dBFS" in line and "%" in line]
+    assert answers and all(set(re.findall(r"(\w+) >?\d+%", line)) == {"happy", "sad"} for line in answers)
 
 
 def test_in_a_terminal_one_line_is_written_again(until_ctrl_c, checkpoints, capsys, monkeypatch):

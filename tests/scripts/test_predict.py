@@ -192,6 +192,32 @@ def test_predict_as_text(checkpoints, capsys, good, bad, tmp_path):
     assert any(line.startswith(f"{silent}: ") and "0.0 s" in line for line in out)
 
 
+FEW = ("neutral", "happy", "angry")
+
+
+def test_the_emotions_that_can_occur_are_chosen_among(checkpoints, predicted, capsys, good, monkeypatch):
+    monkeypatch.setattr(predict, "describe_expected_accuracy", lambda *known: "right for 7 of 10")
+    chosen = [good, "--model", "small", "--emotions", "angry, happy,neutral"]
+    code, (record,) = predicted(*chosen, "--windows")
+    assert code == 0 and record["possible_emotions"] == [*FEW] and record["emotion"] in FEW
+    assert {name for name, p in record["probabilities"].items() if p} == {*FEW}
+    assert all(window["emotion"] in FEW for window in record["windows"])
+    for more in ([], ["--windows"]):
+        assert predict.main([*chosen, "--format", "csv", *more]) == 0
+        assert all({name for name in EMOTIONS if row[name]} == {*FEW} for row in table(capsys))
+    assert predict.main([*chosen, "--format", "text"]) == 0
+    assert "among neutral, happy, angry)" in (text := capsys.readouterr().out) and "of 10" not in text
+    assert predict.main([good, "--model", "small", "--format", "text", "--emotions", ",".join(EMOTIONS)]) == 0
+    assert "among" not in (text := capsys.readouterr().out) and "of 10" in text
+
+
+@pytest.mark.parametrize(("words", "message"), [("happy", "two possible"), ("joy,sad", "'joy'"), ("", "There are: ")])
+def test_emotions_that_cannot_be_chosen_among_are_a_usage_error(words, message, good, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        predict.main([good, "--emotions", words])
+    assert "argument --emotions: " in (told := capsys.readouterr().err) and message in told
+
+
 def test_an_unknown_model_lists_what_exists(checkpoints, capsys, good):
     assert predict.main([good, "--model", "large"]) == 2
     captured = capsys.readouterr()

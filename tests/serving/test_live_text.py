@@ -36,6 +36,12 @@ def test_abstention_names_the_closest_emotions_and_the_reason():
     assert heading_and_detail(foreign)[1].startswith("Out of distribution. Closest")
 
 
+def test_emotions_that_cannot_occur_are_not_named():
+    found = live_prediction("happy", {"happy": 0.6, "sad": 0.4, "fear": 0.0, "angry": 0.0})
+    found = replace(found, prediction=replace(found.prediction, possible_emotions=("happy", "sad")))
+    assert heading_and_detail(found)[1].replace("\u00a0", " ") == "Confidence 60%. Then ▼ sad 40%."
+
+
 def test_a_prediction_says_what_it_is_relative_to():
     for label, rest in (("happy", "Confidence"), (NOT_SURE, "Closest")):
         plain = live_prediction(label, SURE)

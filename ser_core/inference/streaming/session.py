@@ -42,6 +42,12 @@ class LivePrediction:
     latency_s: float  # from the arrival of the window's last sample: buffering and computing
     prediction: Prediction  # of this window alone: speech_s, novelty, reason, version
 
+    def ranked(self) -> list[tuple[str, float]]:
+        """The emotions that can occur with their probabilities, the most probable first; empty without speech."""
+        possible = self.prediction.possible_emotions
+        found = ((emotion, p) for emotion, p in self.probabilities.items() if emotion in possible)
+        return sorted(found, key=lambda pair: -pair[1])
+
 
 @dataclass(frozen=True)
 class LiveSummary:

@@ -61,7 +61,7 @@ def _place(probabilities: dict[str, float]) -> list[float] | None:
 
 def heading_and_detail(prediction: LivePrediction) -> tuple[str, str]:
     """(heading, detail) of a prediction, in the wording of the other pages."""
-    ranked = sorted(prediction.probabilities.items(), key=lambda pair: -pair[1])
+    ranked = prediction.ranked()
     if prediction.label == NO_SPEECH:
         return "No speech", "Silence or noise at the microphone."
     if prediction.label == NOT_SURE:
