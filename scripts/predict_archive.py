@@ -3,6 +3,7 @@
 python -m scripts.predict_archive FOLDER [--model NAME] [--out results.parquet]
 python -m scripts.predict_archive FOLDER --speakers folders|speakers.csv       with enrolment, for models that take it
 python -m scripts.predict_archive FOLDER --speakers together    recordings of one kind, of any speaker, as reference
+python -m scripts.predict_archive FOLDER --emotions neutral,happy,sad,angry       no other emotion can occur in it
 python -m scripts.predict_archive s3://bucket/folder                          recordings in an object store
 python -m scripts.predict_archive FOLDER --part 2/4    the second of four parts: one for each machine, no talk needed
 python -m scripts.predict_archive FOLDER --scheduler tcp://host:8786     the same on a Dask cluster; "local": one here
@@ -16,6 +17,7 @@ interrupted.
 import sys
 import time
 from argparse import Namespace
+from collections.abc import Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -47,6 +49,7 @@ from ser_core.inference import (
     run_job,
     start_processes,
 )
+from ser_core.labels import EMOTIONS
 from ser_core.models import CheckpointError, available_models, fast_model, load_model
 
 MAX_WORKER_DEATHS = 20  # then the machine is at fault rather than a file
@@ -90,11 +93,16 @@ def describe_references(job: BatchJob, references: dict[str, Reference]) -> str:
     return "Too few files hold speech to be a reference, at least three are needed: predictions are without"
 
 
-def suggest_together(model: str, n_files: int) -> str:
-    """What the files as reference of each other would be worth; "" for few files, or where it was not measured."""
+def suggest_together(model: str, n_files: int, emotions: Sequence[str] = EMOTIONS) -> str:
+    """What the files as reference of each other would be worth; "" for few files, or where it was not measured.
+
+    Args:
+        emotions: that can occur; the figure is of all.
+    """
     measured = describe_collection(model) if n_files >= MIN_SUGGESTED_COLLECTION else ""
     question = "Recordings of one kind, in several moods? --speakers together predicts them relative to each other."
-    return f"{question} {measured}" if measured else ""
+    figure = f" {measured}" if emotions == EMOTIONS else ""
+    return f"{question}{figure}" if measured else ""
 
 
 def _own_table(out: Path, part: ArchivePart | None) -> Path:
@@ -134,7 +142,9 @@ def run(options: Namespace, out: Path) -> tuple[int, int]:
     model = given if given in available_models() else str(Path(given).resolve())
     with exclusive_lock(out):
         of_speakers = (_speakers(options.speakers), options.part, options.reference_emotion or "")
-        job = open_job(options.folder, model, loaded.version, out, options.workers, *of_speakers)
+        job = open_job(
+            options.folder, model, loaded.version, out, options.workers, *of_speakers, emotions=options.emotions
+        )
         if job.note:
             print(job.note, file=sys.stderr)
         analyse_despite_deaths(job, out, options.scheduler, options.workers)
@@ -162,7 +172,9 @@ def main(arguments: list[str] | None = None) -> int:
         print("\nInterrupted. The same command resumes where it stopped.", file=sys.stderr)
         return 130
     print(f"{n_rows} rows in {out}")
-    if not options.speakers and (suggestion := suggest_together(options.model or fast_model(), n_rows)):
+    if not options.speakers and (
+        suggestion := suggest_together(options.model or fast_model(), n_rows, options.emotions)
+    ):
         print(suggestion)
     if n_bad:
         print(f"{n_bad} files could not be read: see {bad_files_path(out)}", file=sys.stderr)

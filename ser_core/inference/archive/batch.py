@@ -125,12 +125,13 @@ def _remaining(job: BatchJob, done: set[int], suspects: Suspects) -> tuple[list[
 
 def _submission(job: BatchJob, parts: Path, executor: Executor) -> Callable[[Sequence[str]], Future]:
     """A function that submits files to the executor, each with the reference of its speaker."""
+    emotions = job.emotions.split(",")
     references = _read_references(job, parts)
     speaker_of = speaker_function(job.speakers, job.table_sha256) if job.speakers else str
 
     def submit(files: Sequence[str]) -> Future:
         own = [references.get(speaker_of(file)) for file in files]
-        return executor.submit(predict_files, job.folder, files, job.model, job.version, own)
+        return executor.submit(predict_files, job.folder, files, job.model, job.version, own, emotions)
 
     return submit
 

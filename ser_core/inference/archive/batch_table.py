@@ -18,7 +18,7 @@ from ser_core.inference.prediction.predict import predict_batch
 from ser_core.inference.reference import Reference
 from ser_core.inference.results import Prediction
 from ser_core.labels import EMOTIONS
-from ser_core.models import CheckpointError, SERModel, load_model
+from ser_core.models import CheckpointError, SERModel, limit_emotions, load_model
 
 MAX_GROUP_S = 600.0  # seconds of audio in memory at once, whatever the lengths of the files
 
@@ -48,7 +48,12 @@ BATCH_TABLE_SCHEMA = PREDICTION_SCHEMA.append(pa.field("error", pa.string()))
 
 
 def predict_files(
-    folder: str, files: Sequence[str], model: str, version: str, references: Sequence[Reference | None] = ()
+    folder: str,
+    files: Sequence[str],
+    model: str,
+    version: str,
+    references: Sequence[Reference | None] = (),
+    emotions: Sequence[str] = EMOTIONS,
 ) -> pa.Table:
     """Decodes and predicts files; runs in any process, on any machine that can read the folder.
 
@@ -58,6 +63,7 @@ def predict_files(
         model: name or folder of the checkpoint.
         version: required of the checkpoint, so that one table holds one version only.
         references: of the speaker of each file, or none at all.
+        emotions: that can occur, see limit_emotions.
 
     Returns:
         One row per file, in the order of `files`, with BATCH_TABLE_SCHEMA.
@@ -67,7 +73,7 @@ def predict_files(
         ObjectStoreError: the object store does not answer.
     """
     torch.set_num_threads(1)  # every core has its own process
-    loaded = cached_model(model, version)
+    loaded = limit_emotions(cached_model(model, version), emotions)
     rows = _predict_rows(loaded, folder, files, references or [None] * len(files))
     return pa.Table.from_pylist(list(rows), schema=BATCH_TABLE_SCHEMA)
 

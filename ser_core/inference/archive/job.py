@@ -5,7 +5,7 @@ and one NUMBER.parquet for each finished batch. A file gets its name there only 
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -23,11 +23,13 @@ from ser_core.inference.archive.speakers import (
 )
 from ser_core.inference.archive.store import is_address, names_in_store
 from ser_core.inference.reference import TOGETHER
+from ser_core.labels import EMOTIONS, check_possible_emotions
 
 MAX_FILES_PER_BATCH = 64  # at most these are lost per process by an interruption
 BATCHES_PER_WORKER = 4  # at least, if there are enough files: keeps all workers busy until the end
 JOB_FILE, REFERENCES_FILE = "job.json", "references.json"
 PARTS_SUFFIX, BAD_FILES_SUFFIX = ".parts", ".bad_files.csv"
+ALL_EMOTIONS = ",".join(EMOTIONS)
 RESULT_SUFFIXES = (".parquet", f".parquet{PARTS_SUFFIX}", BAD_FILES_SUFFIX)  # of what a job writes
 
 
@@ -44,6 +46,7 @@ class BatchJob:
     part: str = ""  # "2/4": the second of four parts of the archive; "": all of it
     table_sha256: str = ""  # of the content of the table of speakers; "": there is none
     reference_emotion: str = ""  # of the files of every speaker, or "everyday"; "": unknown
+    emotions: str = ALL_EMOTIONS  # that can occur; a job without them in its plan is of all
     note: str = field(default="", compare=False)  # what the user should know about the files, at every start
 
     @property
@@ -122,6 +125,7 @@ def open_job(
     speakers: str = "",
     part: ArchivePart | None = None,
     reference_emotion: str = "",
+    emotions: Sequence[str] = EMOTIONS,
 ) -> BatchJob:
     """Writes the plan of a new job, or reads that of an interrupted one.
 
@@ -135,8 +139,10 @@ def open_job(
         speakers: see speaker_function; the files of a speaker become the reference for all of them.
         part: only the files, or with speakers only the speakers, of this part; files together are those of the part.
         reference_emotion: of the files of every speaker as reference clips, see speaker_reference; "": unknown.
+        emotions: that can occur, see limit_emotions.
 
     Raises:
+        ValueError: fewer than two emotions, or one that does not exist.
         SpeakerTableError: the table of speakers cannot be used.
         BatchError: a folder that does not exist, is empty or cannot be listed, existing results, or the parts of
             another job.
@@ -144,7 +150,8 @@ def open_job(
     table = read_speaker_table(Path(speakers)) if speakers not in ("", BY_FOLDER, TOGETHER) else None
     digest = table.sha256 if table else ""
     of_speakers = (speakers, str(part or ""), digest, reference_emotion)
-    wanted = BatchJob(_resolved(str(folder)), model, version, 0, 1, *of_speakers)
+    possible = ",".join(check_possible_emotions(emotions))
+    wanted = BatchJob(_resolved(str(folder)), model, version, 0, 1, *of_speakers, possible)
     if (parts_folder(out) / JOB_FILE).is_file():
         return _load_job(parts_folder(out), wanted)
     if out.exists():
@@ -217,7 +224,8 @@ def _load_job(parts: Path, wanted: BatchJob) -> BatchJob:
         raise BatchError(
             f"{parts} belongs to another job: {job.model} (version {job.version}) on {job.folder}"
             f"{f', part {job.part}' if job.part else ''}{f', speakers by {job.speakers}' if job.speakers else ''}"
-            f"{f', reference emotion {job.reference_emotion}' if job.reference_emotion else ''}. "
+            f"{f', reference emotion {job.reference_emotion}' if job.reference_emotion else ''}"
+            f"{f', emotions {job.emotions}' if job.emotions != ALL_EMOTIONS else ''}. "
             "Finish that one, delete the folder, or name another file with --out."
         )
     if expected != job:  # also without a checksum in the plan: nobody can tell whether the table was this one

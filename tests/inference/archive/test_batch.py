@@ -31,6 +31,7 @@ from ser_core.inference.prediction.predict import predict, predict_batch
 from ser_core.labels import EMOTIONS
 from ser_core.models.checkpoint import load_model
 from ser_core.models.names import CheckpointError
+from ser_core.models.possible import limit_emotions
 from tests.inference.archive.make_archive import BAD, analyse_all, write_recordings
 from tests.make_corpus import voice, write_wav
 
@@ -96,6 +97,43 @@ def test_every_file_has_the_answer_of_predict(recordings, model, tmp_path):
             assert row[name] == getattr(expected, name)
         assert {e: row[e] for e in EMOTIONS} == pytest.approx(expected.probabilities, abs=1e-5)
         assert row["confidence"] == pytest.approx(expected.confidence, abs=1e-5)
+
+
+def test_emotions_that_cannot_occur_have_no_probability(recordings, model, tmp_path):
+    few = ("neutral", "happy", "angry")
+    found = analyse_all(recordings, model, tmp_path / "r.parquet", emotions=["angry", "happy", "neutral"])
+    limited = limit_emotions(load_model(model), few)
+    for row in found:
+        expected = predict(limited, read_audio(recordings / row["file"]).waveform)
+        assert row["emotion"] == expected.emotion and {e for e in EMOTIONS if row[e] is not None} == {*few}
+        assert [row[e] for e in few] == pytest.approx([expected.probabilities[e] for e in few], abs=1e-5)
+
+
+def test_other_emotions_are_another_job(recordings, model, tmp_path):
+    out = tmp_path / "r.parquet"
+    job = archive.open_job(recordings, model, "v", out, 1, emotions=("sad", "happy"))
+    assert archive.open_job(recordings, model, "v", out, 1, emotions=("happy", "sad")) == job
+    for others in (EMOTIONS, ("neutral", "sad")):
+        with pytest.raises(BatchError, match=r"another job.*emotions happy,sad\. Finish"):
+            archive.open_job(recordings, model, "v", out, 1, emotions=others)
+
+
+def test_a_job_without_emotions_in_its_plan_is_of_all(recordings, model, tmp_path):
+    """It was started before jobs had them."""
+    out = tmp_path / "r.parquet"
+    job = archive.open_job(recordings, model, "v", out, 1)
+    path = parts_folder(out) / JOB_FILE
+    path.write_text(json.dumps({name: v for name, v in json.loads(path.read_text()).items() if name != "emotions"}))
+    assert archive.open_job(recordings, model, "v", out, 1) == job
+    with pytest.raises(BatchError, match=r"another job: .*recordings\. Finish"):
+        archive.open_job(recordings, model, "v", out, 1, emotions=("sad", "happy"))
+
+
+def test_the_command_passes_the_emotions_on(recordings, model, tmp_path):
+    out = tmp_path / "r.parquet"
+    command = [str(recordings), "--model", model, "--out", str(out), "--workers", "1", "--emotions", "sad,happy"]
+    assert predict_archive.main(command) == 2  # two files are none
+    assert set(pq.read_table(out)["emotion"].to_pylist()) <= {"happy", "sad"}
 
 
 def test_what_cannot_be_read_is_listed_with_the_reason(recordings, model, tmp_path):

@@ -83,6 +83,20 @@ def test_the_emotion_of_the_files_may_be_known(
     assert [found[e] for e in EMOTIONS] == pytest.approx([*expected.values()], abs=1e-5)
 
 
+def test_a_reference_goes_with_the_emotions_that_can_occur(recordings, enrolling_model, tmp_path, monkeypatch):
+    monkeypatch.setattr(rows, "_load_once", lambda name: enrolling_model)
+    out, of_speakers = tmp_path / "r.parquet", ("folders", ArchivePart(1, 1))
+    job = archive.open_job(
+        recordings, "enrolling", enrolling_model.version, out, 1, *of_speakers, emotions=("happy", "sad")
+    )
+    with ThreadPoolExecutor(1) as executor:
+        archive.enrol_speakers(job, out, executor)
+        list(archive.run_job(job, out, executor, 1))
+    archive.finish_job(job, out)
+    found = {row["file"]: row for row in pq.read_table(out).to_pylist()}["a/0.wav"]
+    assert found["reference_clips"] == 3 and {e for e in EMOTIONS if found[e] is not None} == {"happy", "sad"}
+
+
 def test_another_emotion_of_the_files_is_another_job(recordings, tmp_path):
     archive.open_job(recordings, "m", "v", tmp_path / "r.parquet", 1, "folders", None, "neutral")
     with pytest.raises(BatchError, match="speakers by folders, reference emotion neutral"):
@@ -365,4 +379,8 @@ def test_files_as_reference_of_each_other_are_suggested(monkeypatch, capsys, tmp
         monkeypatch.setattr(predict_archive, "run", lambda options, out, n_rows=n_rows: (n_rows, 0))
         assert predict_archive.main([str(tmp_path), "--model", "whisper-light", *speakers]) == 0
     assert capsys.readouterr().out.count("--speakers together predicts them relative to each other. Measured") == n_told
+    limited = [str(tmp_path), "--model", "whisper-light", *speakers, "--emotions", "happy,sad"]
+    assert predict_archive.main(limited) == 0  # the figure is of all emotions
+    out = capsys.readouterr().out
+    assert out.count("predicts them relative to each other.") == n_told and "Measured" not in out
     assert not predict_archive.suggest_together("simple-cnn", 100)
