@@ -5,6 +5,7 @@ python -m scripts.evaluate all --protocol resonet       every checkpoint that ma
 python -m scripts.evaluate runs/x/checkpoint --protocol resonet --write --name my-model
 python -m scripts.evaluate prosonet --folder my-recordings --map joy=happy      recordings of your own
 python -m scripts.evaluate prosonet --folder my-recordings --predictions found.csv      and the prediction of each
+python -m scripts.evaluate prosonet --folder my-recordings --emotions neutral,happy,sad,angry   others cannot occur
 python -m scripts.evaluate whisper --folder my-recordings --by-speaker  each speaker's other clips are the reference
 python -m scripts.evaluate whisper --folder my-recordings --together    each corpus of them is its own reference
 
@@ -66,11 +67,13 @@ from ser_core.evaluation import (
     speaker_references,
 )
 from ser_core.inference import Reference, SpeakerReferenceError
+from ser_core.labels import EMOTIONS
 from ser_core.models import (
     CheckpointError,
     SERModel,
     available_models,
     checkpoint_folder,
+    limit_emotions,
     load_model,
     save_metrics_and_card,
     training_record,
@@ -186,24 +189,29 @@ def run_folders(options: argparse.Namespace) -> bool:
     """
     if options.predictions and options.predictions.exists():
         raise ResultError(f"{options.predictions} already exists. Delete it, or name another file with --predictions.")
-    utterances = read_folders(options)
+    utterances = read_folders(options, options.emotions)
     names = available_models() if options.models == ["all"] else options.models
-    models = [load_model(name, "cpu") for name in names]
+    models = [limit_emotions(load_model(name, "cpu"), options.emotions) for name in names]
     for model in models:
         check_labels(model, utterances)
     references = {model: own_references(model, utterances, options) for model in models}
     tables, failed, notes = predict_folders(models, utterances, references)
     if options.predictions and len(failed) < len(utterances):  # before the tables, whose reader may have enough
-        save_predictions(options.predictions, dict(zip(names, tables, strict=True)))
+        save_predictions(options.predictions, dict(zip(names, tables, strict=True)), options.emotions)
     print_listed("could not be read", failed)
     print_listed("read with a note", notes)
     if len(failed) == len(utterances):
         raise AudioError("No recording of --folder can be read: repair the files, or give another folder.")
     for name, model, predictions in zip(names, models, tables, strict=True):
-        print(f"\n{name}")
+        print(f"\n{name}{among(options.emotions)}")
         print_own_result(predictions, references[model], options)
         print_leaks(name, predictions.utterances)
     return not failed
+
+
+def among(emotions: Sequence[str]) -> str:
+    """Among which emotions models chose, if not all."""
+    return f", among {', '.join(emotions)}" if emotions != EMOTIONS else ""
 
 
 def print_own_result(predictions: PredictionTable, references: OwnReferences, options: argparse.Namespace) -> None:
@@ -230,14 +238,14 @@ def print_leaks(checkpoint: str, utterances: Sequence[Utterance]) -> None:
         )
 
 
-def save_predictions(path: Path, tables: Mapping[str, PredictionTable]) -> None:
-    """Writes the predictions of each model.
+def save_predictions(path: Path, tables: Mapping[str, PredictionTable], emotions: Sequence[str]) -> None:
+    """Writes the predictions of each model, among the emotions that can occur.
 
     Raises:
         ResultError: the file cannot be written.
     """
     try:
-        write_predictions(path, tables)
+        write_predictions(path, tables, emotions)
     except OSError as error:
         raise ResultError(f"{path} cannot be written: {error.strerror}. Name another file.") from None
     print(f"predictions in {path}")
@@ -313,6 +321,8 @@ def check_flags(parser: argparse.ArgumentParser, options: argparse.Namespace) ->
         parser.error("--folder goes without --protocol, --fold, --write, --name and --leak")
     if (options.together or options.by_speaker or options.map or options.predictions) and not options.folder:
         parser.error("--together, --by-speaker, --map and --predictions need --folder")
+    if options.emotions != EMOTIONS and not options.folder:
+        parser.error("--emotions needs --folder: results under a protocol are of all eight emotions")
     if options.predictions and options.predictions.suffix.lower() != ".csv":
         parser.error(f"--predictions {options.predictions}: name a file that ends with .csv")
     if options.predictions and not options.predictions.parent.is_dir():

@@ -1,7 +1,7 @@
 """What evaluate prints of one model: its metrics, and how they compare with the recorded ones; and its predictions."""
 
 import csv
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from scripts.common.tables import print_table
@@ -59,8 +59,12 @@ def print_recalls(metrics: Metrics) -> None:
     print_table(["recall", "clips", *names], rows)
 
 
-def prediction_rows(table: PredictionTable) -> Iterator[dict[str, object]]:
-    """A row for each clip, with the decimals from which the metrics are computed; a column for each probability."""
+def prediction_rows(table: PredictionTable, emotions: Sequence[str] = EMOTIONS) -> Iterator[dict[str, object]]:
+    """A row for each clip, with the decimals from which the metrics are computed; a column for each probability.
+
+    Args:
+        emotions: that can occur; others have no probability.
+    """
     table = table.rounded()
     for utterance, values, abstained in zip(table.utterances, table.probabilities, table.abstained, strict=True):
         probabilities = dict(zip(table.labels, values.tolist(), strict=True))
@@ -72,10 +76,10 @@ def prediction_rows(table: PredictionTable) -> Iterator[dict[str, object]]:
             "emotion": utterance.emotion,
         }
         found = {"predicted": predicted, "confidence": probabilities[predicted], "abstained": bool(abstained)}
-        yield labels | found | probabilities
+        yield labels | found | {emotion: probabilities[emotion] for emotion in emotions}
 
 
-def write_predictions(path: Path, tables: Mapping[str, PredictionTable]) -> None:
+def write_predictions(path: Path, tables: Mapping[str, PredictionTable], emotions: Sequence[str] = EMOTIONS) -> None:
     """Writes the predictions of each model, by name, as CSV; of several with a column `model`.
 
     Raises:
@@ -90,7 +94,7 @@ def write_predictions(path: Path, tables: Mapping[str, PredictionTable]) -> None
         writer = csv.DictWriter(file, [*several, *columns], extrasaction="ignore", lineterminator="\n")
         writer.writeheader()
         for name, table in tables.items():
-            for row in prediction_rows(table):
+            for row in prediction_rows(table, emotions):
                 writer.writerow({column: guard_formula(value) for column, value in ({"model": name} | row).items()})
 
 

@@ -3,7 +3,8 @@
 import argparse
 import sys
 from collections import Counter
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -35,8 +36,12 @@ def join_mappings(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     return found
 
 
-def read_folders(options: argparse.Namespace) -> list[Utterance]:
+def read_folders(options: argparse.Namespace, emotions: Sequence[str] = EMOTIONS) -> list[Utterance]:
     """Recordings of all --folder; what is left out is printed by reason and number.
+
+    Args:
+        options: with `folder` and `map`.
+        emotions: that can occur; recordings of others are left out.
 
     Raises:
         CorpusError: a folder without usable recordings, a recording of two of them, two of one name, or none but words.
@@ -47,7 +52,7 @@ def read_folders(options: argparse.Namespace) -> list[Utterance]:
     folders: dict[str, Path] = {}
     words = join_mappings(options.map)
     for path in options.folder:
-        listing = read_folder(path, words)
+        listing = without_others(read_folder(path, words), emotions)
         print_left_out(path, listing)
         if listing.note:
             print(f"{folder_title(path)}: {listing.note}", file=sys.stderr)
@@ -57,7 +62,16 @@ def read_folders(options: argparse.Namespace) -> list[Utterance]:
             raise CorpusError(f"Recordings of two --folder: {len(again)} ({again[0]}). Name each folder once.")
         check_one_corpus(path, {utterance.corpus for utterance in new.values()}, folders)
         found |= new
+    if options.folder and not found:
+        raise CorpusError(f"No recording of --folder is {' or '.join(emotions)}: name the --emotions that occur.")
     return list(found.values())
+
+
+def without_others(listing: CorporaListing, emotions: Sequence[str]) -> CorporaListing:
+    """The same without recordings of other emotions, which are excluded with this reason."""
+    others = {own_name(u): f"{u.emotion} is not in --emotions" for u in listing.utterances if u.emotion not in emotions}
+    kept = tuple(utterance for utterance in listing.utterances if utterance.emotion in emotions)
+    return replace(listing, utterances=kept, excluded=listing.excluded | others)
 
 
 def check_one_corpus(path: Path, corpora: Iterable[str], folders: dict[str, Path]) -> None:

@@ -159,6 +159,25 @@ def test_the_predictions_of_a_folder_are_written(office, checkpoints, tmp_path, 
         assert [row["model"] for row in csv.DictReader(file)] == ["small"] * 6 + ["other"] * 6
 
 
+def test_recordings_of_emotions_that_cannot_occur_are_left_out(office, checkpoints, tmp_path, capsys):
+    out, command = tmp_path / "found.csv", with_folder(office, "joy=happy")
+    assert evaluate.main(["small", *command, "--emotions", "sad,neutral,happy", "--predictions", str(out)]) == 0
+    shown = capsys.readouterr()
+    assert "office: 2 left out, angry is not in --emotions: Ann/angry/a.wav, ..." in shown.err
+    assert "small, among neutral, happy, sad\n" in shown.out and re.search(r"^office +4 ", shown.out, re.M)
+    rows = list(csv.DictReader(out.open()))
+    assert len(rows) == 4
+    assert all({name for name in EMOTIONS if row[name]} == {"neutral", "happy", "sad"} for row in rows)
+    assert evaluate.main(["small", *command, "--emotions", "fear,calm"]) == 2
+    assert "No recording of --folder is calm or fear" in capsys.readouterr().err
+
+
+def test_results_under_a_protocol_are_of_all_emotions(capsys):
+    with pytest.raises(SystemExit, match="2"):
+        evaluate.main(["small", "--emotions", "sad,happy"])
+    assert "--emotions needs --folder" in capsys.readouterr().err
+
+
 def test_the_predictions_of_a_folder_are_written_also_when_nobody_reads_the_table(
     office, checkpoints, tmp_path, monkeypatch
 ):
