@@ -33,8 +33,8 @@ from ser_core.inference import (
     shared_model,
     speaker_reference,
 )
-from ser_core.labels import EMOTIONS
-from ser_core.models import SERModel, available_models, resolve_model
+from ser_core.labels import EMOTIONS, parse_possible_emotions
+from ser_core.models import SERModel, available_models, limit_emotions, resolve_model
 from ser_core.progress import Progress
 from ser_core.serving.errors import ERROR_RESPONSES, add_error_handlers
 from ser_core.serving.middleware import RateLimit, RequestLimits, RequestMiddleware
@@ -86,19 +86,26 @@ class InferenceService:
         """Number of requests that are not in the inference queue yet."""
         return self._slots.n_waiting
 
-    async def respond(self, request: Request, model: str | None, make_record: RecordFunction) -> JSONResponse:
+    async def respond(
+        self, request: Request, model: str | None, make_record: RecordFunction, emotions: str | None = None
+    ) -> JSONResponse:
         """Response with the result of one model for the recording of a request.
 
+        Args:
+            emotions: that can occur, "neutral,happy"; None or "": all.
+
         Raises:
-            HTTPException, QueueFull, ClientDisconnect: as BodyReader.content.
+            HTTPException, QueueFull, ClientDisconnect: as BodyReader.content; or emotions that cannot be chosen among.
             AudioError, CheckpointError, SpeakerReferenceError: one of them cannot be used.
             ClientGone: the client closed the connection.
         """
 
+        possible = _parse_emotions(emotions)
+
         def run(content: RequestContent, recordings: list[Recording], loaded: SERModel, progress: Progress) -> dict:
-            reference = _parse_reference(content.reference)
-            check_reference(loaded, reference)
-            return make_record(recordings[0], loaded, name=content.files[0][1], progress=progress, reference=reference)
+            limited, reference = limit_emotions(loaded, possible), _parse_reference(content.reference)
+            check_reference(limited, reference)
+            return make_record(recordings[0], limited, name=content.files[0][1], progress=progress, reference=reference)
 
         return await self._respond(request, model, 1, run, self._limits.duration_s)
 
@@ -188,6 +195,14 @@ def _check_query(request: Request) -> None:
             raise HTTPException(400, f"Several parameters {name!r} in the address. Send one.")
 
 
+def _parse_emotions(text: str | None) -> tuple[str, ...]:
+    """The emotions that can occur; all, where none are named."""
+    try:
+        return parse_possible_emotions(text) if text else EMOTIONS
+    except ValueError as error:
+        raise HTTPException(422, str(error)) from None
+
+
 def _parse_reference(text: str) -> ReferenceChoice:
     """The reference of a form: the JSON of /reference, the word for the recording itself, or nothing."""
     text = text.removeprefix("\ufeff").strip()  # as editors and shells leave a file
@@ -223,14 +238,20 @@ def _add_prediction_routes(rest: FastAPI, service: InferenceService) -> None:
     post = partial(rest.post, openapi_extra={"requestBody": REQUEST_BODY_SCHEMA}, response_class=JSONResponse)
 
     @post("/predict", responses={200: {"model": PredictResponse}, **ERROR_RESPONSES})
-    async def predict(request: Request, model: str | None = None) -> JSONResponse:
-        """Prediction for a recording, as printed by `python -m scripts.predict`."""
-        return await service.respond(request, model, prediction_record)
+    async def predict(request: Request, model: str | None = None, emotions: str | None = None) -> JSONResponse:
+        """Prediction for a recording, as printed by `python -m scripts.predict`.
+
+        With `emotions`, such as `neutral,happy,sad,angry`, among these: no other can occur.
+        """
+        return await service.respond(request, model, prediction_record, emotions)
 
     @post("/windows", responses={200: {"model": WindowsResponse}, **ERROR_RESPONSES})
-    async def windows(request: Request, model: str | None = None) -> JSONResponse:
-        """Prediction for a recording and each of its windows, as printed by `python -m scripts.predict --windows`."""
-        return await service.respond(request, model, partial(prediction_record, windows=True))
+    async def windows(request: Request, model: str | None = None, emotions: str | None = None) -> JSONResponse:
+        """Prediction for a recording and each of its windows, as printed by `python -m scripts.predict --windows`.
+
+        With `emotions`, as for /predict.
+        """
+        return await service.respond(request, model, partial(prediction_record, windows=True), emotions)
 
     @post("/embed", responses={200: {"model": Embedding}, **ERROR_RESPONSES})
     async def embed(request: Request, model: str | None = None) -> JSONResponse:

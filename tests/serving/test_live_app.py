@@ -84,6 +84,15 @@ def test_predict_defaults_to_the_first_model_and_explains_errors(client, speech,
             client.predict(*arguments, api_name="/predict")
 
 
+def test_predict_chooses_among_the_emotions_that_can_occur(client, speech, tmp_path):
+    sound = tmp_path / "speech.wav"
+    sound.write_bytes(wav(speech))
+    found = client.predict(handle_file(sound), "small", "sad, happy", api_name="/predict")
+    assert found["possible_emotions"] == ["happy", "sad"] and found["emotion"] in ("happy", "sad")
+    with pytest.raises(AppError, match="Unknown emotion 'joy'"):
+        client.predict(handle_file(sound), "small", "joy,sad", api_name="/predict")
+
+
 def test_uploads_are_never_on_disk_and_used_once(address, client, speech, tmp_path):
     files = {"files": ("../../diary of Jane.wav", wav(speech), "audio/wav")}
     (path,) = httpx.post(f"{address}/gradio_api/upload", files=files).json()
@@ -206,6 +215,15 @@ def test_a_reference_that_cannot_be_used_is_not_blamed_on_the_page(live, checkpo
     start = live.page_arguments(sessions)["server_functions"][0]
     arguments = {"page_id": "a", "model": "small", "sample_rate": 16_000, "reference": {}}
     assert "not a reference" in start(arguments)["error"]
+
+
+def test_emotions_that_cannot_be_chosen_among_are_not_blamed_on_the_page(live, checkpoints):
+    sessions = LiveSessions()
+    sessions.open("a", "192.0.2.1")
+    start = live.page_arguments(sessions)["server_functions"][0]
+    arguments = {"page_id": "a", "model": "small", "sample_rate": 16_000}
+    for emotions, message in ((["joy", "sad"], "'joy'"), (["sad"], "two possible"), ("sad", "words"), (5, "Reload")):
+        assert message in start(arguments | {"emotions": emotions})["error"]
 
 
 def test_without_a_model_the_page_names_the_training_command(live, checkpoints):

@@ -14,6 +14,7 @@ from ser_core.inference.model_cache import shared_model, unload_models
 from ser_core.inference.reference import SpeakerReferenceError
 from ser_core.inference.smoothing import NO_SPEECH
 from ser_core.inference.streaming.session import LIVE_HOP_S
+from ser_core.labels import EMOTIONS
 from ser_core.models.names import UnknownModel
 from ser_core.serving.live import sessions as module
 from ser_core.serving.live.sessions import SESSION_IDLE_S, LiveSessionError, LiveSessions, decode_chunk
@@ -89,6 +90,16 @@ def test_an_enrolled_voice_is_checked_and_used(on, speech):
     for damaged in ({}, {**values, "model": "other"}, "text", {**values, "embedding": [1.0]}):
         with pytest.raises(SpeakerReferenceError):
             on.start("b", "small", RATE, reference=damaged)
+
+
+def test_a_session_chooses_among_the_emotions_that_can_occur(on, speech):
+    assert on.start("b", "small", RATE)["possible_emotions"] == EMOTIONS
+    started = on.start("a", "small", RATE, emotions=["sad", "happy"])
+    assert started["possible_emotions"] == ("happy", "sad")
+    answers = [answer for answer in fed(on, "a", speech[: 4 * HOP]) if answer["emotion"]]
+    assert answers and {answer["emotion"] for answer in answers} <= {"happy", "sad"}
+    assert all(sum(p > 0 for p in answer["probabilities"].values()) == 2 for answer in answers)
+    assert shared_model("small").possible_emotions == EMOTIONS  # that of others
 
 
 def test_silence_is_not_speech(on):

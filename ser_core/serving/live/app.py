@@ -18,7 +18,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from ser_core import paths
 from ser_core.audio import AudioError, read_audio
 from ser_core.inference import MAX_WAITING_REQUESTS, QueueFull, inference_queue, prediction_record, shared_model
-from ser_core.models import CheckpointError, resolve_model
+from ser_core.labels import EMOTIONS, parse_possible_emotions
+from ser_core.models import CheckpointError, limit_emotions, resolve_model
 from ser_core.serving.error_response import error_response
 from ser_core.serving.gradio_calls import GradioCalls
 from ser_core.serving.gradio_uploads import GradioUploads
@@ -41,7 +42,10 @@ PLAIN_GRADIO: dict[str, Any] = {
     "ssr_mode": False,
     "mcp_server": False,
 }
-PREDICT_USAGE = "Send an audio file, by handle_file(...) of gradio_client, and the name of a model or null."
+PREDICT_USAGE = (
+    "Send an audio file, by handle_file(...) of gradio_client, the name of a model or null, and the emotions that can "
+    "occur, such as neutral,happy, or null."
+)
 
 
 def build_live(limits: RequestLimits) -> FastAPI:
@@ -86,11 +90,15 @@ def _only_used_routes(app: ASGIApp) -> ASGIApp:
 
 
 class _DiscreetBlocks(gr.Blocks):
-    """Blocks that do not log invalid requests: the log of Gradio would contain file names."""
+    """Blocks that do not log invalid requests: the log of Gradio would contain file names.
 
-    async def preprocess_data(self, *args, **kwargs) -> list:
+    Values that a program leaves out at the end of its call are null, as with `gradio_client`.
+    """
+
+    async def preprocess_data(self, block_fn, inputs, *args, **kwargs) -> list:
         try:
-            return await super().preprocess_data(*args, **kwargs)
+            left_out = [None] * (len(block_fn.inputs) - len(inputs))
+            return await super().preprocess_data(block_fn, [*inputs, *left_out], *args, **kwargs)
         except Exception:  # any content from a client
             raise gr.Error(PREDICT_USAGE, print_exception=False) from None
 
@@ -122,12 +130,17 @@ def _open_page(request: gr.Request) -> gr.HTML:
 
 def _add_predict(limits: RequestLimits, uploads: GradioUploads) -> None:
     """Add the endpoint `predict`; its widgets are invisible."""
-    file, model = gr.File(visible=False), gr.Textbox(visible=False)
+    file, model, emotions = gr.File(visible=False), gr.Textbox(visible=False), gr.Textbox(visible=False)
     file.async_move_resource_to_block_cache = _keep_in_memory  # type: ignore[method-assign, assignment]  # no other way
     prediction = gr.JSON(visible=False)
     predict = partial(predict_upload, limits, uploads)
     gr.Button(visible=False).click(
-        predict, [file, model], prediction, api_name="predict", api_description=predict_upload.__doc__, preprocess=False
+        predict,
+        [file, model, emotions],
+        prediction,
+        api_name="predict",
+        api_description=predict_upload.__doc__,
+        preprocess=False,
     )
 
 
@@ -136,22 +149,37 @@ async def _keep_in_memory(name: str | None) -> str | None:
     return name
 
 
-def predict_upload(limits: RequestLimits, uploads: GradioUploads, file: dict | None, model: str | None = None) -> dict:
+def predict_upload(
+    limits: RequestLimits,
+    uploads: GradioUploads,
+    file: dict | None,
+    model: str | None = None,
+    emotions: str | None = None,
+) -> dict:
     """Prediction for an audio file, as printed by `python -m scripts.predict`.
 
     Args:
         file: the audio file.
         model: name of a model; None: the default.
+        emotions: that can occur, such as neutral,happy,sad,angry; None: all.
     """
     content = uploads.take(file["path"]) if file else None
     try:
-        name = resolve_model(model or None)
+        name, possible = resolve_model(model or None), _possible_emotions(emotions)
         if file is None or content is None:
             raise AudioError(f"The audio file is missing. {PREDICT_USAGE}")
         recording = read_audio(content, max_duration_s=limits.duration_s)
-        loaded = shared_model(name)  # before the turn, which all others wait for
+        loaded = limit_emotions(shared_model(name), possible)  # before the turn, which all others wait for
         ticket = inference_queue.place()
         with ticket.turn():
             return prediction_record(recording, loaded, file["orig_name"] or "", progress=ticket.let_others)
     except (AudioError, CheckpointError, QueueFull) as error:
+        raise gr.Error(str(error), print_exception=False) from None
+
+
+def _possible_emotions(text: str | None) -> tuple[str, ...]:
+    """Those that a client names; all, where it names none."""
+    try:
+        return parse_possible_emotions(str(text)) if text else EMOTIONS
+    except ValueError as error:
         raise gr.Error(str(error), print_exception=False) from None

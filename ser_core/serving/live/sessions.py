@@ -9,14 +9,15 @@ import base64
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from ser_core.audio import AudioError, encode_wav
 from ser_core.inference import LiveSession, Reference, shared_model
-from ser_core.models import resolve_model
+from ser_core.labels import EMOTIONS
+from ser_core.models import SERModel, limit_emotions, resolve_model
 from ser_core.serving.live.text import SessionTotals, live_message, session_summary
 from ser_core.serving.one_time_store import OneTimeStore, recording_store
 
@@ -84,6 +85,7 @@ class LiveSessions:
         sample_rate: int,
         running_reference: bool = False,
         reference: dict | None = None,
+        emotions: Sequence[str] | None = None,
     ) -> dict:
         """Start a session, which replaces an earlier one of this page.
 
@@ -93,16 +95,18 @@ class LiveSessions:
             sample_rate: of the chunks, in Hz.
             running_reference: see LiveSession.
             reference: of the enrolled voice, as Reference.to_dict.
+            emotions: that can occur, see limit_emotions; None: all.
 
         Returns:
-            {"min_confidence", "window_s"} of the model; the threshold with a reference, if there is one at the start.
+            {"min_confidence", "window_s", "possible_emotions"} of the model; the threshold with a reference, if there
+            is one at the start.
 
         Raises:
             UnknownModel: no such model.
             SpeakerReferenceError: a reference for a model that takes none, or one that cannot be used.
-            LiveSessionError: too many sessions, or the page is not open.
+            LiveSessionError: too many sessions, the page is not open, or emotions that cannot be chosen among.
         """
-        loaded = shared_model(resolve_model(str(model)))
+        loaded = _limited(shared_model(resolve_model(str(model))), emotions)
         enrolled = None if reference is None else Reference.from_dict(reference)
         running = bool(running_reference)
         live = LiveSession(loaded, keep_recording=True, running_reference=running, reference=enrolled)
@@ -112,7 +116,11 @@ class LiveSessions:
                 self._make_room(address)
             self._sessions[page_id] = _PageSession(live, int(sample_rate), last_used_s=self._clock(), address=address)
         threshold = loaded.calibration.threshold(enrolled is not None)
-        return {"min_confidence": threshold, "window_s": loaded.config.window_s}
+        return {
+            "min_confidence": threshold,
+            "window_s": loaded.config.window_s,
+            "possible_emotions": loaded.possible_emotions,
+        }
 
     def feed(self, page_id: str, offset: int, samples: str) -> dict:
         """Process the next chunk.
@@ -230,6 +238,14 @@ class LiveSessions:
         if not oldest.is_left and self._clock() - oldest.last_used_s < SESSION_IDLE_S:
             raise LiveSessionError(f"{MAX_LIVE_SESSIONS} sessions are open, the maximum. Try again later.")
         del self._sessions[page_id]
+
+
+def _limited(model: SERModel, emotions: Sequence[str] | None) -> SERModel:
+    """The model for the emotions that can occur."""
+    try:
+        return limit_emotions(model, EMOTIONS if emotions is None else emotions)
+    except ValueError as error:
+        raise LiveSessionError(str(error)) from None
 
 
 def decode_chunk(samples: str) -> np.ndarray:

@@ -66,7 +66,7 @@ async function openSession() {
     const running_reference = reference.checked && takesReference();
     const model = await callServer("start", {
       model: select.value, sample_rate: context.sampleRate, running_reference,
-      reference: running_reference ? enrolledVoice() : null,
+      reference: running_reference ? enrolledVoice() : null, emotions: possibleEmotions(),
     });
     return startRecording(model, stream, context, close);
   } catch (error) {
@@ -208,5 +208,6 @@ if (embedded) {
   window.addEventListener("message", receiveVoice);
 }
 tellModel();
+showPossible(possibleEmotions());
 watch("page_id", enableStart);
 enableStart();

@@ -5,7 +5,7 @@ const [button, select, reference, clock, state] = [".start", ".model", ".referen
 const FREQUENCY_TICKS_HZ = [250, 1000, 4000];
 const HISTORY_CELLS = 80; // 20 s
 const embedded = window.parent !== window; // in the page Live
-let voice = {}; // of the page around this one: a model, and the reference of the enrolled voice for it
+let voice = {}; // of the page around this one: a model, the reference of the enrolled voice for it, possible emotions
 
 function showListening(session) {
   button.classList.add("on");
@@ -19,6 +19,7 @@ function showListening(session) {
   find(".last").hidden = false; // empty before the first recording
   drawPlane(null);
   showThreshold(session.min_confidence);
+  showPossible(session.possible_emotions);
   showBars(find(".current"), {}, "");
   animate(session, spectrogramDrawer(find("canvas"), session.analyser, props.colormap));
 }
@@ -57,11 +58,22 @@ function enrolledVoice() { // of the chosen model
   return voice.model === select.value ? voice.reference : null;
 }
 
+function possibleEmotions() { // as the page around this one or the address names them; null: all
+  const named = new URLSearchParams(window.location.search).get("emotions");
+  return voice.emotions ?? (named ? named.split(",").map((word) => word.trim()) : null);
+}
+
+function showPossible(emotions) {
+  for (const row of element.querySelectorAll(".bars li"))
+    row.hidden = Boolean(emotions && props.styles[row.dataset.answer] && !emotions.includes(row.dataset.answer));
+}
+
 function receiveVoice({ source, origin, data }) {
   if (source !== window.parent || origin !== window.location.origin || !data.voice) return;
   if (Boolean(voice.reference) !== Boolean(data.voice.reference)) reference.checked = Boolean(data.voice.reference);
   voice = data.voice;
   showReferenceSwitch();
+  if (!session) showPossible(possibleEmotions());
 }
 
 function tellModel() {

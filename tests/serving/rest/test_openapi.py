@@ -10,6 +10,14 @@ def test_the_docs_are_complete_without_external_resources(client):
         assert f"http://testserver{path}</pre>" in page
 
 
+def test_what_predicts_takes_the_emotions_that_can_occur(client):
+    paths = client.get("/openapi.json").json()["paths"]
+    taking = {
+        path for path in paths for call in paths[path].values() if "'name': 'emotions'" in str(call.get("parameters"))
+    }
+    assert taking == {"/predict", "/windows"} and "<code>neutral,happy,sad,angry</code>" in client.get("/docs").text
+
+
 def test_every_error_status_is_documented(client):
     """The documented statuses are those tested in this file."""
     for path in ("/predict", "/windows", "/embed", "/reference"):

@@ -20,6 +20,7 @@ from ser_core.evaluation import environment as machine
 from ser_core.inference.enrolment import collection_reference, speaker_reference
 from ser_core.inference.forward import run_clips
 from ser_core.inference.queue import MAX_WAITING_REQUESTS, Ticket, inference_queue
+from ser_core.labels import EMOTIONS
 from ser_core.models.checkpoint import load_model
 from ser_core.serving import middleware as gate, rest
 from ser_core.serving.middleware import RateLimit, RequestLimits
@@ -72,6 +73,27 @@ def test_models_and_health(client, sound):
 def test_a_monitor_asks_for_the_head_of_health_only(client):
     answer = client.head("/health")
     assert answer.status_code == 200 and not answer.content
+
+
+@pytest.mark.parametrize("path", ["/predict", "/windows"])
+def test_the_emotions_that_can_occur_are_chosen_among(client, sound, path, capsys):
+    asked = {"model": "small", "emotions": "sad, happy"}
+    found = client.post(path, params=asked, content=sound, headers=OGG).json()
+    windows = ["--windows"] * (path == "/windows")
+    assert predict.main([str(SPEECH), "--model", "small", "--emotions", "sad,happy", *windows]) == 0
+    assert found == json.loads(capsys.readouterr().out) | {"file": ""}
+    assert found["possible_emotions"] == ["happy", "sad"] and found["emotion"] in ("happy", "sad")
+    every = client.post(path, params=asked | {"emotions": ""}, content=sound, headers=OGG).json()
+    assert every["possible_emotions"] == [*EMOTIONS]
+
+
+def test_emotions_that_cannot_be_chosen_among_are_refused(client, sound):
+    for words, message in (("happy", "two possible emotions"), ("joy,sad", "Unknown emotion 'joy'. There are: ")):
+        answer = client.post("/predict", params={"emotions": words}, content=sound, headers=OGG)
+        assert message in error_message(answer, 422)
+    for path in ("/embed", "/reference"):  # they do not depend on them
+        answer = client.post(path, params={"emotions": "sad,happy"}, content=sound, headers=OGG)
+        assert "Unknown parameter 'emotions'" in error_message(answer, 400)
 
 
 # --- reference clips -------------------------------------------------------------------------------------------------
