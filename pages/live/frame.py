@@ -27,10 +27,15 @@ def live_frame(address: str, on_token: Callable[[str], None], model: PersonalMod
     Args:
         address: path of the live microphone.
         on_token: called before the page runs, with what names the recording that the person wants to open.
-        model: that was chosen in it, with the reference that its sessions start with.
+        model: that was chosen in it, with the reference that its sessions start with. They start with the emotions of
+            the session, too.
     """
     reference = model and model.reference
-    voice = {"model": model and model.name, "reference": reference and reference.to_dict()}
+    voice = {
+        "model": model and model.name,
+        "reference": reference and reference.to_dict(),
+        "emotions": session().possible_emotions,
+    }
     data = {"address": address, "voice": json.dumps(voice), "follows_model": session().uses_voice}
     _mount(
         key=KEY,

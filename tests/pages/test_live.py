@@ -8,8 +8,10 @@ import streamlit as st
 
 from pages.live import frame
 from pages.live.voice import LiveState
+from pages.ui.emotion import CHOICE_KEY
 from ser_core.inference import Reference, speaker_reference
 from ser_core.inference.model_cache import shared_model, unload_models
+from ser_core.labels import EMOTIONS
 from ser_core.serving.one_time_store import recording_store
 from ser_core.serving.routes import LIVE_PATH, is_serving
 from tests.make_page import open_page, open_view, session_of, texts, wav
@@ -65,6 +67,14 @@ def test_a_session_starts_with_the_enrolled_voice_of_the_model_that_was_chosen(s
     expected = speaker_reference(shared_model("small"), [speech])
     np.testing.assert_allclose(Reference.from_dict(voices[-1]["reference"]).embedding, expected.embedding, rtol=1e-5)
     assert drawn[-1]["follows_model"]
+
+
+def test_a_session_starts_with_the_emotions_that_can_occur(served, drawn):
+    page = open_page("live").run()
+    page.button_group(key=CHOICE_KEY).set_value(["angry", "neutral"]).run()
+    before, after = (json.loads(data["voice"])["emotions"] for data in drawn)
+    assert not page.exception and before == [*EMOTIONS] and after == ["neutral", "angry"]
+    assert "Chosen among neutral and angry." in texts(page)
 
 
 def test_without_the_server_it_says_what_to_do(drawn, monkeypatch):
