@@ -47,12 +47,20 @@ from .cross_corpus.expectation import (
 )
 from .cross_corpus.folds import (
     auroc_unlike_training as auroc_unlike_training,
+    counts_by_corpus as counts_by_corpus,
     mean_report as mean_report,
     mean_reports as mean_reports,
     reports_by_corpus as reports_by_corpus,
 )
 from .cross_corpus.report import (
     corpus_report as corpus_report,
+)
+from .cross_corpus.subsets import (
+    ALONE as ALONE,
+    counts_path as counts_path,
+    read_counts as read_counts,
+    subset_scores as subset_scores,
+    sum_counts as sum_counts,
 )
 from .cross_validation import (
     CrossValidationResult as CrossValidationResult,

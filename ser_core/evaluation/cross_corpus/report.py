@@ -1,26 +1,29 @@
 """Scores of a model for the clips of one corpus, from their embeddings: alone and enrolled."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import torch
 
 from ser_core.evaluation.cross_corpus.expectation import COLLECTION_CLIPS, LABELLED_CLIPS, N_REFERENCE_CLIPS
 from ser_core.inference import calibrated_probabilities
-from ser_core.labels import COMMON_EMOTIONS, EVERYDAY
+from ser_core.labels import COMMON_EMOTIONS, EMOTIONS, EVERYDAY
 from ser_core.metrics import auroc, confusion_matrix, reliability, uar
 from ser_core.models import NEUTRAL_SHARE, REFERENCE_SEED, SERModel, enrolled_logits
 from ser_core.training import TrainingExample
 
 
 @torch.inference_mode()
-def corpus_report(model: SERModel, embeddings: np.ndarray, clips: Sequence[TrainingExample]) -> dict:
+def corpus_report(
+    model: SERModel, embeddings: np.ndarray, clips: Sequence[TrainingExample], scored: Collection[str] = EMOTIONS
+) -> dict:
     """JSON-serialisable scores in [0, 1], to 4 places.
 
     Args:
         model: with its calibration; it takes references.
         embeddings: of the clips, shape = (n_clips, embedding_dim).
         clips: of one corpus, none of which the model was trained on.
+        scored: emotions whose clips are scored; those of others are reference clips alone.
 
     Returns:
         `uar`: over all emotions of the corpus; `uar_common`: over the six emotions that the English corpora share, as
@@ -33,13 +36,14 @@ def corpus_report(model: SERModel, embeddings: np.ndarray, clips: Sequence[Train
     """
     emotions, speakers = np.array([clip.emotion for clip in clips]), np.array([clip.speaker for clip in clips])
     logits = model.classify(torch.from_numpy(embeddings)).numpy()
-    found: dict = {"n_clips": len(clips), "n_speakers": len(set(speakers))}
+    kept = np.isin(emotions, [*scored])
+    found: dict = {"n_clips": int(kept.sum()), "n_speakers": len(set(speakers[kept]))}
     distances = model.novelty.distance(embeddings) if model.novelty else None
 
     def scores(logits: np.ndarray, weights: np.ndarray | None = None) -> dict[str, float]:
         scaled = model.calibration.scale(logits, distances, 0.0 if weights is None else weights)
         threshold = model.calibration.threshold(has_reference=weights is not None)
-        return _scores(model, logits, emotions) | _doubt(model, scaled, emotions, threshold)
+        return _scores(model, logits[kept], emotions[kept]) | _doubt(model, scaled[kept], emotions[kept], threshold)
 
     found |= scores(logits)
     enrolled = _relative_logits(model, embeddings, emotions, speakers)
@@ -81,11 +85,11 @@ def _scores(model: SERModel, logits: np.ndarray, emotions: np.ndarray) -> dict[s
     y_true = np.array([labels.index(emotion) for emotion in emotions])
     common = [labels.index(emotion) for emotion in COMMON_EMOTIONS if emotion in emotions]
     kept = np.isin(y_true, common)
-    chosen = np.array(common)[logits[kept][:, common].argmax(1)]
-    return {
-        "uar": round(float(uar(confusion_matrix(y_true, logits.argmax(1), len(labels)))), 4),
-        "uar_common": round(float(uar(confusion_matrix(y_true[kept], chosen, len(labels)))), 4),
-    }
+    found = {"uar": round(float(uar(confusion_matrix(y_true, logits.argmax(1), len(labels)))), 4)}
+    if common:
+        chosen = np.array(common)[logits[kept][:, common].argmax(1)]
+        found["uar_common"] = round(float(uar(confusion_matrix(y_true[kept], chosen, len(labels)))), 4)
+    return found
 
 
 def _doubt(model: SERModel, logits: np.ndarray, emotions: np.ndarray, threshold: float) -> dict[str, float]:

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from ser_core.evaluation.cross_corpus.folds import auroc_unlike_training, mean_reports
+from ser_core.evaluation.cross_corpus import folds
+from ser_core.evaluation.cross_corpus.folds import auroc_unlike_training, mean_reports, reports_by_corpus
 from ser_core.models.ood import fit_neighbour_reference
 from ser_core.training.config import TrainingExample
 
@@ -26,3 +27,11 @@ def test_means_over_folds_are_by_corpus_and_clips_are_summed():
     found = mean_reports(folds)
     assert found["tess"]["uar"] == pytest.approx(0.6) and found["tess"]["n_clips"] == 40
     assert found["tess"]["enrolled"] == {"10": {"uar": pytest.approx(0.7)}} and found["savee"] == {"uar": 1.0}
+
+
+def test_a_corpus_with_one_of_the_scored_emotions_offers_no_choice(monkeypatch):
+    monkeypatch.setattr(folds, "corpus_report", lambda model, embeddings, clips, scored: (len(embeddings), scored))
+    emotions = {"tess": ("happy", "sad", "fear"), "savee": ("happy", "fear")}
+    clips = [TrainingExample(e, corpus, e, "one") for corpus, found in emotions.items() for e in found]
+    assert reports_by_corpus(None, np.zeros((5, 2)), clips, ("happy", "sad")) == {"tess": (3, ("happy", "sad"))}
+    assert reports_by_corpus(None, np.zeros((5, 2)), clips).keys() == {"tess", "savee"}

@@ -10,6 +10,7 @@ from ser_core.labels import EMOTIONS
 from ser_core.models.base import SERModel
 from ser_core.models.calibration import Calibration
 from ser_core.models.enrolled import enrolled_logits
+from ser_core.models.possible import limit_emotions
 from ser_core.training.config import TrainingExample
 
 USED = ("neutral", "happy", "angry")
@@ -106,6 +107,15 @@ def test_the_choice_is_limited_to_common_emotions_of_the_corpus(clips, embedding
     calm = [replace(clip, emotion="calm") if clip.emotion == "happy" else clip for clip in clips]
     found = corpus_report(Nearest(), embeddings, calm)
     assert (found["uar"], found["uar_common"]) == (pytest.approx(1 / 3, abs=1e-4), 1.0)  # calm is left out of the six
+
+
+def test_clips_that_are_not_scored_are_still_references(clips, embeddings):
+    model = limit_emotions(Nearest(), ("happy", "sad", "angry"))
+    found = corpus_report(model, embeddings, clips, ("happy", "angry"))
+    assert (found["n_clips"], found["n_speakers"], found["uar"], found["accuracy"]) == (40, 2, 0.5, 0.5)
+    assert found["enrolled"]["30"]["uar"] == 1.0 and "neutral" in found["enrolled"]
+    rare = [replace(clip, emotion={"happy": "calm", "angry": "surprise"}.get(clip.emotion, "sad")) for clip in clips]
+    assert "uar_common" not in corpus_report(Nearest(), embeddings, rare, ("calm", "surprise"))  # none of the six
 
 
 def test_references_exclude_the_clip_itself_and_weigh_by_their_number():
