@@ -12,7 +12,9 @@ from ser_core.evaluation.cross_corpus.expectation import (
     describe_plain_reading,
     measured_reference,
 )
+from ser_core.evaluation.cross_corpus.subsets import counts_path
 from ser_core.inference.results import EVERYDAY_CLIPS, FAR_NOTE, NEUTRAL_CLIPS
+from ser_core.labels import EMOTIONS
 from ser_core.models.ood import UNLIKE_TRAINING, UNUSUAL
 
 FAR = f"Reference clips: 1. {FAR_NOTE}"
@@ -118,3 +120,46 @@ def test_what_references_change_is_a_mean_over_the_corpora(left_out):
     left_out.write_text(json.dumps({"corpora": {"tess": neutral, "turev": scores | {"uar": 0.2}}}))
     found = describe_plain_reading("m")  # of the corpora that have neutral clips
     assert "on 1 corpora" in found and "40% of the emotions without" in found and "55% with 10 neutral clips" in found
+
+
+FOUR = ("neutral", "happy", "sad", "angry")
+
+
+@pytest.fixture
+def counts(left_out):
+    """Counts of the model "m", which takes half of the happy clips of unseen speakers for fear (5), alone."""
+    known = {"alone": {"happy": {"": 5, "5": 5}, "sad": {"": 10}}, "10": {"happy": {"": 9, "3": 1}, "sad": {"": 10}}}
+    strange = {"alone": {"happy": {"": 1}, "sad": {"2": 1}}, "10": {"happy": {"3": 1}, "sad": {"": 1}}}
+    protocols = {"left-out": {"tess": strange}, "speaker-independent-8": {"tess": known}}
+    paths.write_json(counts_path("m"), {"protocols": protocols})
+
+
+def test_rates_of_fewer_emotions_are_counted_among_them(counts):
+    assert describe_expected_accuracy("m", METRICS, emotions=EMOTIONS[::-1]) == describe_expected_accuracy("m", METRICS)
+    found = describe_expected_accuracy("m", METRICS, None, "", ("sad", "happy", "neutral"))
+    assert found.startswith("Among neutral, happy and sad: on recordings of kinds it was trained on, this model is ")
+    assert "more than 9 of 10 clips of speakers" in found  # all of them: fear is not possible
+    with_fear = describe_expected_accuracy("m", METRICS, None, "", ("happy", "sad", "fear"))
+    assert "8 of 10 clips of speakers" in with_fear
+    enrolled = describe_expected_accuracy("m", METRICS, UNLIKE_TRAINING, "10", FOUR)
+    assert "Among neutral, happy, sad and angry, measured with 10 reference clips of the speaker: on kinds" in enrolled
+    assert enrolled.index("right for 5 of 10") < enrolled.index("more than 9 of 10")
+    assert describe_expected_accuracy("m", METRICS, UNLIKE_TRAINING, "30", FOUR) == enrolled  # measured with ten
+
+
+@pytest.mark.parametrize("reference", ["1", "3", "collection", "neutral_labelled", "everyday_labelled", None])
+def test_no_rate_of_fewer_emotions_for_a_reference_that_was_not_counted(counts, reference):
+    assert describe_expected_accuracy("m", METRICS, None, reference, FOUR) == ""
+    assert describe_expected_accuracy("m", METRICS, UNUSUAL, reference, FOUR).endswith("the training data.")
+
+
+def test_a_model_without_counts_has_no_rate_of_fewer_emotions(left_out):
+    assert describe_expected_accuracy("m", METRICS) and not describe_expected_accuracy("m", METRICS, emotions=FOUR)
+    assert not describe_expected_accuracy("m", {}, emotions=FOUR)
+    with pytest.raises(ValueError, match="Unknown emotion 'joy'"):
+        describe_expected_accuracy("m", METRICS, emotions=("joy", "sad"))
+
+
+def test_a_rate_near_one_is_not_certainty(left_out):
+    left_out.write_text(json.dumps({"corpora": {"tess": {"accuracy": 0.96}}}))
+    assert "for more than 9 of 10." in describe_expected_accuracy("m", METRICS)

@@ -1,12 +1,15 @@
 """The measured rate of right predictions, in one sentence to stand beside a prediction."""
 
 import json
+from collections.abc import Sequence
 
 import numpy as np
 
 from ser_core import paths
 from ser_core.data import LEFT_OUT, SPEAKER_INDEPENDENT_8, SPEAKER_OVERLAP, is_speech
+from ser_core.evaluation.cross_corpus.subsets import ALONE, read_counts, subset_scores
 from ser_core.inference import EVERYDAY_CLIPS, FAR_NOTE, NEUTRAL_CLIPS
+from ser_core.labels import EMOTIONS, check_possible_emotions
 from ser_core.models import TYPICAL, UNLIKE_TRAINING, UNUSUAL
 
 N_REFERENCE_CLIPS = (1, 3, 10, 30)
@@ -29,6 +32,8 @@ REFERENCE_KEYS = {
     "collection": "collection",
 }
 """Source of a reference -> its key in the results; of clips in any mood it is their number."""
+COUNTED_REFERENCES = {"": "", ENROLLED_CLIPS: ENROLLED_CLIPS, "30": ENROLLED_CLIPS}
+"""Key of a reference -> that with which a choice among fewer emotions was measured."""
 COMPARED_WITH_TRAINING = {
     TYPICAL: "This recording is typical of the training data.",
     UNUSUAL: "This recording is unusual compared with the training data.",
@@ -38,7 +43,11 @@ COMPARED_WITH_TRAINING = {
 
 
 def describe_expected_accuracy(
-    model: str, metrics: dict, familiarity: str | None = None, reference: str | None = ""
+    model: str,
+    metrics: dict,
+    familiarity: str | None = None,
+    reference: str | None = "",
+    emotions: Sequence[str] = EMOTIONS,
 ) -> str:
     """How often the model is right, on kinds of recording that it was trained on and on others.
 
@@ -50,17 +59,40 @@ def describe_expected_accuracy(
         metrics: content of its metrics.json; {}: the familiarity alone.
         familiarity: of the recording, as in Prediction.
         reference: from measured_reference; the rates are then those with such a reference. None: no rates.
+        emotions: among which the model chooses. The rates of fewer than all hold if no other occurs; they come from
+            assets/results/possible-emotions-<model>.json, alone and with ten clips of the speaker.
 
     Returns:
         A sentence on the familiarity, if there is one, and a sentence on the rates, if both were measured.
+
+    Raises:
+        ValueError: as check_possible_emotions.
     """
-    known, strange = _known_accuracy(metrics), _left_out_accuracy(model)
-    if reference and metrics:
-        known, strange = (_accuracy_with(reference, model, protocol) for protocol in (SPEAKER_INDEPENDENT_8, LEFT_OUT))
+    possible = check_possible_emotions(emotions)
+    if possible != EMOTIONS:
+        reference = None if reference is None else COUNTED_REFERENCES.get(reference)
     first = COMPARED_WITH_TRAINING.get(familiarity or "", "")
-    if known is None or strange is None or reference is None:
+    if reference is None or not metrics:
         return first
-    return f"{first} {_rates(known, strange, familiarity == UNLIKE_TRAINING, _condition(reference))}".lstrip()
+    known, strange = _accuracies(model, metrics, reference, possible)
+    if known is None or strange is None:
+        return first
+    condition = _condition(reference, possible)
+    return f"{first} {_rates(known, strange, familiarity == UNLIKE_TRAINING, condition)}".lstrip()
+
+
+def _accuracies(
+    model: str, metrics: dict, reference: str, possible: tuple[str, ...]
+) -> tuple[float | None, float | None]:
+    """Of unseen speakers and of left-out corpora; None: not measured."""
+    if possible != EMOTIONS:
+        corpora = [read_counts(model, protocol, reference or ALONE) for protocol in (SPEAKER_INDEPENDENT_8, LEFT_OUT)]
+        known, strange = (subset_scores(counts, possible).get("accuracy") for counts in corpora)
+    elif reference:
+        known, strange = (_accuracy_with(reference, model, protocol) for protocol in (SPEAKER_INDEPENDENT_8, LEFT_OUT))
+    else:
+        known, strange = _known_accuracy(metrics), _left_out_accuracy(model)
+    return known, strange
 
 
 def measured_reference(n_clips: int, source: str, note: str) -> str | None:
@@ -77,20 +109,28 @@ def measured_reference(n_clips: int, source: str, note: str) -> str | None:
     return REFERENCE_KEYS.get(source) or str(max(n for n in N_REFERENCE_CLIPS if n <= n_clips))
 
 
-def _condition(reference: str) -> str:
+def _condition(reference: str, possible: tuple[str, ...]) -> str:
+    """The choice and the reference of the rates, with a colon at the end; empty: all emotions, alone."""
+    *most, last = possible
+    choice = f"among {', '.join(most)} and {last}" if possible != EMOTIONS else ""
+    found = ", ".join(filter(None, (choice, _described_reference(reference))))
+    return f"{found}: " if found else ""
+
+
+def _described_reference(reference: str) -> str:
     if not reference:
         return ""
     if reference == "collection":
-        return f"measured with {COLLECTION_CLIPS} other recordings of any speaker as reference: "
+        return f"measured with {COLLECTION_CLIPS} other recordings of any speaker as reference"
     if reference == REFERENCE_KEYS[NEUTRAL_CLIPS]:
-        return f"measured with {LABELLED_CLIPS} neutral reference clips of the speaker: "
+        return f"measured with {LABELLED_CLIPS} neutral reference clips of the speaker"
     if reference == REFERENCE_KEYS[EVERYDAY_CLIPS]:
-        return f"measured with {LABELLED_CLIPS} reference clips of the speaker, seven of them neutral: "
-    return f"measured with {reference} reference clip{'s' if reference != '1' else ''} of the speaker: "
+        return f"measured with {LABELLED_CLIPS} reference clips of the speaker, seven of them neutral"
+    return f"measured with {reference} reference clip{'s' if reference != '1' else ''} of the speaker"
 
 
 def _rates(known: float, strange: float, strange_first: bool, condition: str) -> str:
-    on_known, on_others = f"{10 * known:.0f} of 10", f"{10 * strange:.0f} of 10"
+    on_known, on_others = _of_ten(known), _of_ten(strange)
     sentence = (
         f"{condition}on kinds of recording or languages it was not trained on, this model is right for {on_others} "
         f"clips; on kinds it was trained on, for {on_known} clips of speakers it has not met."
@@ -99,6 +139,11 @@ def _rates(known: float, strange: float, strange_first: bool, condition: str) ->
         f"speakers it has not met; on other kinds or languages for {on_others}."
     )
     return sentence[0].upper() + sentence[1:]
+
+
+def _of_ten(rate: float) -> str:
+    """Certainty, which no model has, is "more than 9 of 10"."""
+    return "more than 9 of 10" if rate >= 0.95 else f"{10 * rate:.0f} of 10"
 
 
 def describe_enrolment(model: str) -> str:
