@@ -74,7 +74,7 @@ def check_possible_emotions(emotions: Sequence[str]) -> tuple[str, ...]:
 
 def parse_possible_emotions(text: str) -> tuple[str, ...]:
     """ "neutral, happy" as check_possible_emotions returns it; errors as there."""
-    return check_possible_emotions([word.strip() for word in text.split(",")])
+    return check_possible_emotions([word.strip().lower() for word in text.split(",")])
 
 
 def format_probability(value: float) -> str:

@@ -25,6 +25,11 @@ def table(by_corpus: dict[str, dict]) -> str:
     return "\n\n".join(map(_markdown, tables))
 
 
+def choice_table(by_corpus: dict[str, dict]) -> str:
+    """One table by corpus of a choice among some emotions: UAR in percent, abstention and calibration."""
+    return _markdown([_choice(corpus, report) for corpus, report in [*by_corpus.items(), *mean_rows(by_corpus)]])
+
+
 def _markdown(rows: Sequence[dict[str, str]]) -> str:
     return markdown_table(list(rows[0]), [list(row.values()) for row in rows])
 
@@ -64,6 +69,12 @@ def _doubt(corpus: str, report: dict) -> dict[str, str]:
     }
 
 
+def _choice(corpus: str, report: dict) -> dict[str, str]:
+    uars = ", ".join(points(part["uar"]) for part in (report, report["enrolled"][ENROLLED_CLIPS]))
+    (title, name), *confidence = _doubt(corpus, report).items()
+    return {title: name, "UAR": uars, **dict(confidence)}
+
+
 def _enrolled(report: dict, reference: str) -> str:
     return points(report["enrolled"][reference]["uar_common"]) if reference in report["enrolled"] else "-"
 
@@ -84,7 +95,7 @@ def recorded_tables(protocol: str) -> str:
     found = _recorded(protocol)
     if not found:
         return "Not measured yet: python -m scripts.train_heads."
-    return "\n\n".join(f"`{result['model']}`{_sample(result)}:\n\n{table(result['corpora'])}" for result in found)
+    return "\n\n".join(f"`{result['model']}`{sample_note(result)}:\n\n{table(result['corpora'])}" for result in found)
 
 
 def left_out_summary() -> str:
@@ -94,8 +105,8 @@ def left_out_summary() -> str:
     rows = []
     for result in reversed(_recorded(LEFT_OUT)):
         means = [report for _, report in mean_rows(result["corpora"])]
-        rows.append([f"`{result['model']}`{_sample(result)}", *_summary_row(means)])
-        if _sample(result) and "whisper_alone" in means[0]:
+        rows.append([f"`{result['model']}`{sample_note(result)}", *_summary_row(means)])
+        if sample_note(result) and "whisper_alone" in means[0]:
             rows.append(["`whisper`, the same clips", *_summary_row([mean["whisper_alone"] for mean in means])])
     return markdown_table(header, rows)
 
@@ -105,5 +116,6 @@ def _summary_row(means: Sequence[dict]) -> list[str]:
     return [cell for mean in means for cell in (points(mean["uar_common"]), *(_enrolled(mean, name) for name in names))]
 
 
-def _sample(result: dict) -> str:
+def sample_note(result: dict) -> str:
+    """Of a result that is not of all clips; empty otherwise."""
     return f", on one in {result['every']} clips" if result.get("every", 1) > 1 else ""

@@ -10,7 +10,9 @@ from scripts import train_heads
 from ser_core import paths
 from ser_core.data.protocols.files import protocol_folds
 from ser_core.data.protocols.splits import protocol_split
+from ser_core.labels import EMOTIONS, check_possible_emotions
 from ser_core.models.registry import MODELS
+from ser_core.training.config import TrainingExample
 from ser_core.training.recipes import head_recipe
 
 
@@ -73,3 +75,44 @@ def test_without_decoded_recordings_it_says_what_to_run(finished, monkeypatch, t
     finished()
     assert train_heads.main(["whisper", "--protocol", "left-out"]) == 2
     assert "scripts.prepare_corpora" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("flags", "cause"),
+    [
+        (["--protocol", "left-out", "--emotions", "happy,sad", "--check"], "no recorded scores"),
+        (["--protocol", "speaker-independent-8", "--emotions", "own"], "`own` needs --protocol left-out"),
+        (["--protocol", "left-out", "--emotions", "happy"], "two possible emotions or more"),
+        (["--protocol", "left-out", "--emotions", "happy,joy"], "Unknown emotion 'joy'. There are: neutral"),
+    ],
+)
+def test_a_choice_that_cannot_be_scored_is_refused(monkeypatch, capsys, flags, cause):
+    monkeypatch.setattr(train_heads, "tested_fold", lambda *arguments: pytest.fail("it began"))
+    with pytest.raises(SystemExit):
+        train_heads.main(["whisper", *flags])
+    assert cause in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "title", "scored"),
+    [
+        ("Sad, happy", "Among happy, sad:", {"happy", "sad"}),
+        ("own", "Among the emotions of each corpus:", {"sad", "fear"}),
+    ],
+)
+def test_a_choice_among_some_emotions_is_scored_on_their_clips_and_written_nowhere(
+    monkeypatch, tmp_path, capsys, new_model, words, title, scored
+):
+    """Both for the limited model and for the model among all emotions."""
+    model, clips = new_model(), [TrainingExample(e, "tess", e, "one") for e in ("sad", "fear")]
+    monkeypatch.setattr(paths, "RESULTS", tmp_path)
+    monkeypatch.setattr(train_heads, "tested_fold", lambda *arguments: (model, clips, None))
+    monkeypatch.setattr(train_heads, "check_settings", lambda *arguments: None)
+    reports = []
+    monkeypatch.setattr(train_heads, "reports_by_corpus", lambda *arguments: reports.append(arguments) or {})
+    monkeypatch.setattr(train_heads, "choice_table", lambda corpora: "| table |")
+    assert train_heads.main(["whisper", "--protocol", "left-out", "--emotions", words]) == 0
+    printed = capsys.readouterr().out
+    assert title in printed and "The same clips, among all eight:" in printed and not [*tmp_path.iterdir()]
+    assert len(reports) == 16 and all({*found} == scored for *_, found in reports)
+    assert {found[0].possible_emotions for found in reports} == {EMOTIONS, check_possible_emotions([*scored])}
