@@ -131,10 +131,10 @@ def as_text(record: dict, metrics: dict[str, dict]) -> str:
     lines = [f"{record['file']}: {ranked} ({record['model']}, {speech}{among}){doubt}", *record["notes"]]
     if record["reference_note"]:
         lines.append(record["reference_note"])
-    if record["speech_s"] >= MIN_SPEECH_TO_PREDICT_S and possible == EMOTIONS:  # the rates are of all emotions
+    if record["speech_s"] >= MIN_SPEECH_TO_PREDICT_S:
         name = record["model"]
         used = measured_reference(*(record[f"reference_{part}"] for part in ("clips", "source", "note")))
-        lines += filter(None, [describe_expected_accuracy(name, metrics[name], record["familiarity"], used)])
+        lines += filter(None, [describe_expected_accuracy(name, metrics[name], record["familiarity"], used, possible)])
     for window in record.get("windows", ()):
         lines.append(f"  {window['start_s']:8.2f}-{window['end_s']:.2f} s  {window_text(window)}")
     return "\n".join(lines)

@@ -53,7 +53,8 @@ def describe_expectation(prediction: Prediction, metrics: dict) -> str:
     if prediction.speech_s < MIN_SPEECH_TO_PREDICT_S:
         return ""
     used = measured_reference(prediction.reference_clips, prediction.reference_source, prediction.reference_note)
-    return plain(describe_expected_accuracy(prediction.model, metrics, prediction.familiarity, used))
+    choice = prediction.familiarity, used, prediction.possible_emotions
+    return plain(describe_expected_accuracy(prediction.model, metrics, *choice))
 
 
 def counted(n: int, noun: str) -> str:

@@ -66,6 +66,13 @@ def test_a_report_names_the_file_to_reproduce():
     assert "scripts.predict mine.wav --model small" in clip_report(replace(clip(), file="mine.wav"))
 
 
+def test_a_report_says_among_which_emotions_the_model_chose():
+    page = clip_report(clip(possible_emotions=("neutral", "angry")))
+    assert "Chosen among neutral, angry: no other was expected." in page and "--emotions neutral,angry" in page
+    assert "among all emotions" in page and "among all emotions" not in clip_report(clip())
+    assert "Chosen among" not in clip_report(clip()) and "--emotions" not in clip_report(clip())
+
+
 def test_a_report_says_what_its_prediction_is_relative_to():
     used = {"reference_clips": 8, "reference_source": "clips", "reference_note": "This recording is far."}
     page = clip_report(clip(**used))

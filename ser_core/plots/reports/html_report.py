@@ -156,10 +156,17 @@ def _answer(prediction: Prediction, metrics: Mapping) -> str:
     if label in EMOTION_STYLES:
         certain = f"{format_probability(prediction.confidence)} confidence"
     used = measured_reference(prediction.reference_clips, prediction.reference_source, prediction.reference_note)
-    expected = describe_expected_accuracy(prediction.model, dict(metrics), prediction.familiarity, used)
-    about = [certain, expected, _reference(prediction), prediction.reference_note]
+    choice = prediction.familiarity, used, prediction.possible_emotions
+    expected = describe_expected_accuracy(prediction.model, dict(metrics), *choice)
+    about = [certain, expected, _chosen_among(prediction), _reference(prediction), prediction.reference_note]
     style = f"border-left: 0.5rem solid {label_colour(label)}; padding-left: 0.75rem"
     return f'<p class="answer" style="{style}">{html.escape(emotion_label(label))}</p>{"".join(map(_paragraph, about))}'
+
+
+def _chosen_among(prediction: Prediction) -> str:
+    """Among which emotions the model chose; "" where these are all."""
+    possible = prediction.possible_emotions
+    return "" if possible == EMOTIONS else f"Chosen among {', '.join(possible)}: no other was expected."
 
 
 def _reference(prediction: Prediction) -> str:
@@ -241,11 +248,14 @@ def _model_sections(prediction: Prediction, metrics: Mapping, files: str, option
     """The model with its results, the limits, the command for these files with its options, and how to cite."""
     use = INTENDED_USE.replace("**", "").split("\n\n")
     named = f"{prediction.model}, version {prediction.version}" if prediction.version else prediction.model
-    without = "These figures are of predictions without a reference." if prediction.reference_clips and metrics else ""
+    differs = prediction.reference_clips or prediction.possible_emotions != EMOTIONS
+    without = "These figures are of predictions without a reference, among all emotions." if differs and metrics else ""
     sections = [_section("Model", _paragraph(named) + _results(metrics) + _paragraph(without))]
     sections.append(_section("Limits", "".join(map(_paragraph, use))))
-    flag = REFERENCE_FLAGS.get(source_and_mood(prediction.reference_source)[0], "")
-    command = f"python -m scripts.predict {files} --model {prediction.model}{options}{flag}"
+    flags = REFERENCE_FLAGS.get(source_and_mood(prediction.reference_source)[0], "")
+    if prediction.possible_emotions != EMOTIONS:
+        flags += f" --emotions {','.join(prediction.possible_emotions)}"
+    command = f"python -m scripts.predict {files} --model {prediction.model}{options}{flags}"
     sections.append(_section("Reproduce", _preformatted(command)))
     if entry := citation_bibtex():
         sections.append(_section("Cite", _preformatted(entry)))
