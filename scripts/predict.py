@@ -126,7 +126,7 @@ def as_text(record: dict, metrics: dict[str, dict]) -> str:
     speech = f"{record['speech_s']:.1f} s of speech in {record['duration_s']:.1f} s"
     if record["reference_clips"]:
         speech += f", {record['reference_clips']} reference clips"
-    possible = record["possible_emotions"]
+    possible = tuple(record["possible_emotions"])
     among = f", among {', '.join(possible)}" if possible != EMOTIONS else ""
     lines = [f"{record['file']}: {ranked} ({record['model']}, {speech}{among}){doubt}", *record["notes"]]
     if record["reference_note"]:

@@ -142,9 +142,7 @@ def run(options: Namespace, out: Path) -> tuple[int, int]:
     model = given if given in available_models() else str(Path(given).resolve())
     with exclusive_lock(out):
         of_speakers = (_speakers(options.speakers), options.part, options.reference_emotion or "")
-        job = open_job(
-            options.folder, model, loaded.version, out, options.workers, *of_speakers, emotions=options.emotions
-        )
+        job = open_job(options.folder, model, loaded.version, out, options.workers, *of_speakers, options.emotions)
         if job.note:
             print(job.note, file=sys.stderr)
         analyse_despite_deaths(job, out, options.scheduler, options.workers)

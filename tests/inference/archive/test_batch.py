@@ -494,10 +494,11 @@ def test_the_plan_of_a_job_is_valid_in_any_folder(recordings, checkpoints, tmp_p
     monkeypatch.setattr(predict_archive, "finish_job", lambda *_: 2)
     monkeypatch.chdir(tmp_path)
     names = ["--model", "checkpoints/small", "--speakers", "speakers.csv", "--reference-emotion", "neutral"]
+    names += ["--emotions", "sad,happy"]
     assert predict_archive.main(["recordings", *names, "--part", "2/4", "--out", "r.parquet"]) == 2
     ((_, model, version, out, _, *of_speakers),) = planned
     assert (model, version) == (str(checkpoints / "small"), load_model("small").version)
-    assert of_speakers == [str(tmp_path / "speakers.csv"), ArchivePart(2, 4), "neutral"]
+    assert of_speakers == [str(tmp_path / "speakers.csv"), ArchivePart(2, 4), "neutral", ("happy", "sad")]
     told = capsys.readouterr()
     assert str(out) == "r-2-of-4.parquet" and "3 rows in r-2-of-4.parquet" in told.out and "2 files could" in told.err
 

@@ -217,7 +217,7 @@ def test_a_repeated_parameter_is_refused(client, sound):
 def test_a_parameter_of_another_name_is_refused(client, sound, query):
     name = query.partition("=")[0]
     answer = error_message(client.post(f"/predict?{query}", content=sound, headers=OGG), 400)
-    assert f"'{name}'" in answer and answer.endswith("There are: model.")
+    assert f"'{name}'" in answer and answer.endswith("There are: model, emotions.")
 
 
 def test_a_value_that_is_none_is_an_error_in_words(client, sound):
