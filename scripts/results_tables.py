@@ -29,6 +29,7 @@ from scripts.result_blocks.folds import (
     scores,
 )
 from scripts.result_blocks.measured import benchmark, experiments, non_speech, robustness
+from scripts.result_blocks.possible import possible_emotions
 from ser_core import paths
 from ser_core.data import (
     LEAVE_ONE_CORPUS_OUT,
@@ -69,7 +70,7 @@ def render_blocks() -> dict[str, str]:
     blocks |= {block.__name__: block(found) for block in compared}
     folds = {"all_folds": all_folds(speakers)}
     blocks["left_out_summary"] = left_out_summary()
-    blocks |= {block.__name__: block() for block in (default_folds, default_mean)}
+    blocks |= {block.__name__: block() for block in (default_folds, default_mean, possible_emotions)}
     blocks["left_out"] = recorded_tables(LEFT_OUT)
     blocks["unseen_speakers"] = recorded_tables(SPEAKER_INDEPENDENT_8)
     return blocks | folds | {"cross_corpus": cross_corpus(corpora), "listeners": listeners(corpora)}

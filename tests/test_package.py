@@ -17,7 +17,7 @@ from packaging.utils import canonicalize_name
 
 import ser_core
 from ser_core import paths
-from ser_core.models.names import DEFAULT_MODEL
+from ser_core.models.names import DEFAULT_MODEL, FAST_MODEL
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -195,6 +195,7 @@ def test_the_wheel_is_small_and_complete(wheel):
     packaged = {p.relative_to(ROOT).as_posix() for p in (ROOT / "ser_core").rglob("*") if p.is_file()}
     assert {name for name in packaged if "__pycache__" not in name} <= names
     assert {"ser_core/py.typed", "ser_core/checkpoints/whisper-light/README.md"} <= names
+    assert {f"ser_core/assets/results/possible-emotions-{model}.json" for model in (DEFAULT_MODEL, FAST_MODEL)} <= names
     assert {name.split("/")[0] for name in names if ".dist-info" not in name} == {"ser_core", "ser_workbench"}
     assert wheel.stat().st_size < MAX_WHEEL_BYTES
 

@@ -1,5 +1,6 @@
 """Counts of clips that hold the scores of every choice among some emotions."""
 
+import json
 from itertools import combinations
 
 import numpy as np
@@ -7,8 +8,8 @@ import pytest
 import torch
 
 from ser_core import paths
-from ser_core.data import LEFT_OUT
-from ser_core.evaluation.cross_corpus.expectation import ENROLLED_CLIPS
+from ser_core.data import LEFT_OUT, SPEAKER_INDEPENDENT_8
+from ser_core.evaluation.cross_corpus.expectation import ENROLLED_CLIPS, describe_expected_accuracy
 from ser_core.evaluation.cross_corpus.folds import counts_by_corpus
 from ser_core.evaluation.cross_corpus.subsets import (
     ALONE,
@@ -21,6 +22,7 @@ from ser_core.evaluation.cross_corpus.subsets import (
 from ser_core.labels import EMOTIONS
 from ser_core.metrics import confusion_matrix, uar
 from ser_core.models.enrolled import enrolled_logits
+from ser_core.models.names import DEFAULT_MODEL, FAST_MODEL, read_metrics
 from ser_core.models.possible import limit_emotions
 from ser_core.training.config import TrainingExample
 from tests.evaluation.cross_corpus.test_report import Nearest
@@ -95,3 +97,18 @@ def test_a_model_without_counts_and_a_damaged_file_have_none(tmp_path, monkeypat
         assert read_counts("m", LEFT_OUT, ALONE) == {}
     paths.write_json(counts_path("m"), {"protocols": {LEFT_OUT: {"tess": {ALONE: {"sad": {"": 1}}}}}})
     assert read_counts("m", LEFT_OUT, ALONE) == {"tess": {"sad": {"": 1}}}
+
+
+@pytest.mark.shipped
+@pytest.mark.parametrize("model", [DEFAULT_MODEL, FAST_MODEL])
+def test_the_models_of_the_program_come_with_counts(model):
+    for protocol in (LEFT_OUT, SPEAKER_INDEPENDENT_8):
+        recorded = json.loads((paths.RESULTS / f"{protocol}-{model}.json").read_text())["corpora"]
+        for reference, scores in ((ALONE, recorded), ("10", {c: r["enrolled"]["10"] for c, r in recorded.items()})):
+            counts = read_counts(model, protocol, reference)
+            assert counts.keys() == recorded.keys()
+            accuracy = np.mean([found["accuracy"] for found in scores.values()])
+            assert subset_scores(counts, EMOTIONS)["accuracy"] == pytest.approx(accuracy, abs=0.01)
+    assert "Among sad and angry: " in describe_expected_accuracy(
+        model, read_metrics(model), "typical", "", ("sad", "angry")
+    )
