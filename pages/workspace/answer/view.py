@@ -109,7 +109,8 @@ def _show_answer(clip: SessionClip, result: ModelResult) -> None:
         st.markdown(expected)
     if prediction.reference_note:
         st.warning(plain(prediction.reference_note))
-    if about := f"{describe_voice([result.model])} {describe_choice(prediction.possible_emotions)}".strip():
+    choice = "" if "Among" in expected else describe_choice(prediction.possible_emotions)  # as the rates name it
+    if about := f"{describe_voice([result.model])} {choice}".strip():
         st.caption(about)
     with st.container(horizontal=True, vertical_alignment="center"):
         _show_next(prediction, clip.recording.duration_s)
