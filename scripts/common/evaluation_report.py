@@ -13,6 +13,7 @@ from ser_core.labels import EMOTIONS
 from ser_core.metrics import format_percent, round_floats
 
 N_CHANGES_SHOWN = 5
+ROUNDING_NOTE = "So small a difference may be the rounding of another processor than the recorded one."
 
 
 def print_evaluation(task: EvaluationTask, metrics: Metrics) -> None:
@@ -107,6 +108,8 @@ def print_reproduction(found: Reproduction) -> None:
     for name, (before, now) in [*found.changes.items()][:N_CHANGES_SHOWN]:
         recorded, measured = ("nothing" if value is None else value for value in (before, now))
         print(f"  {name}: {recorded} recorded, {measured} measured")
+    if found.is_rounding:
+        print(ROUNDING_NOTE)
 
 
 def print_speakers(references: dict[str, Reference], speakers: Iterable[str]) -> None:

@@ -14,11 +14,13 @@ from ser_core.audio.io import load_audio
 from ser_core.data.audio_store.reading import AudioStore
 from ser_core.data.corpora import corpora_root, read_corpora
 from ser_core.data.listener_votes import read_listener_votes
+from ser_core.data.protocols.files import split_name
 from ser_core.data.protocols.splits import protocol_split
 from ser_core.data.utterances import CorpusError, Utterance
 from ser_core.evaluation import calibration
 from ser_core.evaluation.calibration import export_checkpoint, fit_calibration
 from ser_core.evaluation.evaluator import evaluate, predict_utterances, predict_utterances_per_model
+from ser_core.evaluation.results import load_result, result_path
 from ser_core.evaluation.scoring.listeners import score_listeners
 from ser_core.evaluation.scoring.metrics import compute_metrics
 from ser_core.evaluation.scoring.predictions import PredictionTable
@@ -433,9 +435,12 @@ def test_the_shipped_model_reaches_what_was_promised():
 @pytest.mark.corpora
 def test_the_recorded_figures_are_measured_again_on_savee():
     """All 120 clips of its one unseen speaker; the whole table is `python -m scripts.evaluate`, minutes."""
-    recorded = json.loads(RECORDED.read_text())
-    wanted = {i for i in protocol_split(recorded["protocol"], recorded["fold"]).test if i.startswith("savee/")}
+    own = json.loads(RECORDED.read_text())
+    split = split_name(own["protocol"], own["fold"])
+    recorded = load_result(result_path(split, DEFAULT_MODEL)).predictions.of_corpus("savee")
+    assert recorded.confusion().tolist() == own["confusion"]["savee"]
+    wanted = {utterance.id for utterance in recorded.utterances}
     utterances = [u for u in read_corpora(corpora_root()).utterances if u.id in wanted]
-    found = evaluate(load_model(DEFAULT_MODEL, "cpu"), utterances).to_dict()
-    assert json.loads(json.dumps(found["corpora"]["savee"])) == recorded["corpora"]["savee"]
-    assert found["confusion"]["savee"] == recorded["confusion"]["savee"]
+    found = predict_utterances(load_model(DEFAULT_MODEL, "cpu"), utterances).rounded()
+    assert (found.probabilities == recorded.probabilities).all() or found.differs_by_rounding(recorded)
+    assert (found.y_pred != recorded.y_pred).sum() <= 2  # near a tie, another processor may round to the other side

@@ -5,6 +5,7 @@ import hashlib
 import json
 import re
 import shlex
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -18,6 +19,7 @@ from ser_core.audio.io import read_audio
 from ser_core.data.protocols import files as protocols
 from ser_core.data.protocols.splits import protocol_split
 from ser_core.evaluation import evaluator, results
+from ser_core.evaluation.scoring.metrics import compute_metrics
 from ser_core.metrics.scores import compute_scores
 from ser_core.models.checkpoint import Calibration, load_model, save_model
 from ser_core.models.names import training_record
@@ -83,6 +85,23 @@ def test_evaluate_notices_a_figure_that_is_not_reproduced(run_evaluate, workbenc
     assert code == 1 and f"/{file}" in out.split("DIFFERENT FROM ")[1].splitlines()[0] and "  pooled.uar: " in out
 
 
+@pytest.mark.parametrize(("change", "may_be_rounding"), [(0.01, True), (0.1, False)])
+def test_a_small_change_of_the_probabilities_may_be_the_rounding_of_a_processor(
+    run_evaluate, workbench, change, may_be_rounding
+):
+    evaluate.main(["small", "--write"])
+    recorded = results.load_result(workbench / "small.json")
+    probabilities = recorded.predictions.probabilities.copy()
+    rows, top, last = np.arange(len(probabilities)), probabilities.argmax(1), probabilities.argmin(1)
+    probabilities[rows, top] -= change
+    probabilities[rows, last] += change
+    predictions = replace(recorded.predictions, probabilities=probabilities)
+    results.save_result(replace(recorded, predictions=predictions, metrics=compute_metrics(predictions).to_dict()))
+    code, out, _ = run_evaluate("small")
+    assert code == 1 and "DIFFERENT FROM speaker-independent-0/small.json" in out
+    assert ("may be the rounding of another processor" in out) == may_be_rounding
+
+
 def test_one_protocol_that_is_not_reproduced_is_enough(monkeypatch):
     tasks = [SimpleNamespace(split=split) for split in ("resonet", "cross-corpus")]
     monkeypatch.setattr(evaluate, "new_tasks", lambda options: tasks)
@@ -98,6 +117,7 @@ def test_evaluate_names_a_recorded_figure_that_is_no_longer_measured(run_evaluat
     (workbench / "small.json").write_text(json.dumps(content))
     code, out, _ = run_evaluate("small")
     assert code == 1 and "  pooled.kappa: 0.5 recorded, nothing measured" in out
+    assert "rounding" not in out  # the predictions are equal
 
 
 def test_models_share_the_decoding_of_a_recording(run_evaluate, workbench, monkeypatch):

@@ -13,6 +13,7 @@ from ser_core.metrics import ClassScores, Scores, class_scores, compute_scores, 
 BOOTSTRAP_SEED = 0
 N_PROBABILITY_DECIMALS = 5  # of the probabilities in result files
 PROBABILITY_FLOOR = 0.5 * 10**-N_PROBABILITY_DECIMALS  # smaller ones are zero in these decimals
+MAX_ROUNDING = 0.05  # of a probability; between two processors bf16 and 8-bit arithmetic changed one by up to 0.026
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +65,13 @@ class PredictionTable:
     def rounded(self) -> "PredictionTable":
         """The table with the decimals of the result files, from which every figure is computed."""
         return replace(self, probabilities=self.probabilities.round(N_PROBABILITY_DECIMALS))
+
+    def differs_by_rounding(self, other: "PredictionTable") -> bool:
+        """Whether it differs from another table of the same clips, but only as much as roundings of processors do."""
+        if [u.id for u in self.utterances] != [u.id for u in other.utterances] or self.labels != other.labels:
+            return False
+        difference = np.abs(self.rounded().probabilities - other.rounded().probabilities)
+        return bool(0 < difference.max(initial=0.0) <= MAX_ROUNDING)
 
     def select(self, wanted: Callable[[Utterance], bool]) -> "PredictionTable":
         """The predictions for some of the utterances."""

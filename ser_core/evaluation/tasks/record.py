@@ -100,6 +100,7 @@ class Reproduction:
     file: str  # "<split>/<model>.json" or "<checkpoint>/metrics.json"
     is_equal: bool
     changes: dict[str, tuple]  # dotted name -> (recorded or None, new or None)
+    is_rounding: bool = False  # the predictions differ as little as between two processors
 
 
 def compare_with_recorded(
@@ -114,13 +115,15 @@ def compare_with_recorded(
     if not path.is_file():
         return []
     recorded = load_result(path)
-    expected = recorded.metrics
-    if len(recorded.predictions.utterances) != len(predictions.utterances):
+    expected, known = recorded.metrics, recorded.predictions
+    if len(known.utterances) != len(predictions.utterances):
         ids = {utterance.id for utterance in predictions.utterances}
-        expected = _as_json(compute_metrics(recorded.predictions.select(lambda u: u.id in ids), votes).to_dict())
+        known = known.select(lambda u: u.id in ids)
+        expected = _as_json(compute_metrics(known, votes).to_dict())
     if votes is None:
         expected = expected | {"votes": None}
-    found = [_reproduction(f"{path.parent.name}/{path.name}", expected, _as_json(metrics.to_dict()))]
+    of_result = _reproduction(f"{path.parent.name}/{path.name}", expected, _as_json(metrics.to_dict()))
+    found = [replace(of_result, is_rounding=predictions.differs_by_rounding(known))]
     if task.is_own_result:
         own_path = task.folder / METRICS_FILE
         shown = json.loads(own_path.read_text()) if own_path.is_file() else {}

@@ -70,6 +70,22 @@ def test_a_run_of_another_architecture_is_not_scored(finished, monkeypatch, caps
     assert ": model.tuned_layers [5]. Rename" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("uar", "said"),
+    [(0.5, "equal"), (0.507, "may be the rounding of another processor"), (0.53, "differs from the recorded scores\n")],
+)
+def test_check_tells_a_difference_that_may_be_rounding(monkeypatch, results_folder, capsys, uar, said):
+    def scores(uar: float) -> dict:
+        return {"corpora": {"savee": {"n_clips": 120, "uar": uar, "enrolled": {"10": {"uar": 0.6}}}}}
+
+    (results_folder / "left-out-whisper.json").write_text(json.dumps(scores(0.5)))
+    monkeypatch.setattr(train_heads, "protocol_scores", lambda *arguments: scores(uar))
+    monkeypatch.setattr(train_heads, "table", lambda corpora: "")
+    assert train_heads.main(["whisper", "--protocol", "left-out", "--check"]) == (uar != 0.5)
+    out = capsys.readouterr().out
+    assert said in out and ("rounding" in out) == (uar == 0.507)
+
+
 def test_without_decoded_recordings_it_says_what_to_run(finished, monkeypatch, tmp_path, capsys):
     monkeypatch.setenv("SER_CACHE", str(tmp_path / "empty"))
     finished()
