@@ -63,6 +63,7 @@ def build_rest(limits: RequestLimits) -> FastAPI:
         description="Speech emotion recognition with trained models. Recordings are kept in memory until the response.",
         version="1",
         openapi_url=None,  # own docs: the default pages load their code from the internet
+        redirect_slashes=False,  # an answer with neither a result nor an error
     )
     rest.add_middleware(RequestMiddleware, rate=RateLimit(limits))
     add_error_handlers(rest)

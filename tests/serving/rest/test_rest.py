@@ -280,9 +280,17 @@ def test_a_truncated_file_gives_a_prediction_with_a_note(client, speech):
 
 
 def test_unknown_paths_are_json_errors(client, subtests):
-    for method, path, status in [("GET", "/nothing", 404), ("GET", "/predict", 405)]:
+    for method, path, status in [
+        ("GET", "/nothing", 404),
+        ("GET", "/predict", 405),
+        ("OPTIONS", "/predict", 405),
+        ("POST", "/predict/", 404),
+        ("GET", "/models/", 404),
+        ("OPTIONS", "/health/", 404),
+    ]:
         with subtests.test(method=method, path=path, status=status):
-            assert "/api/v1/docs" in error_message(client.request(method, path), status)
+            answer = client.request(method, path, follow_redirects=False)
+            assert "/api/v1/docs" in error_message(answer, status)
 
 
 def test_a_method_that_a_path_has_not_is_told_those_it_has(client):
