@@ -161,7 +161,7 @@ class Reference:
         try:
             known = dict(values)  # type: ignore[call-overload]  # foreign
             with np.errstate(over="ignore"):  # infinite values are refused
-                embedding = np.array(known["embedding"], np.float32)
+                embedding = np.array(list(map(_number, known["embedding"])), np.float32)
             lists = {name: tuple(known.get(name, ())) for name in ("clips", "emotions")}
             reference = cls(**known | lists | {"embedding": embedding})
             valid = reference._is_valid()
@@ -186,7 +186,7 @@ class Reference:
 
     def _is_valid(self) -> bool:
         """Whether it may come from to_dict."""
-        measures = [self.speech_s, 0.0 if self.spread is None else self.spread]
+        measures = [_number(self.speech_s), 0.0 if self.spread is None else _number(self.spread)]
         return (
             isinstance(self.model, str)
             and isinstance(self.version, str)
@@ -200,8 +200,20 @@ class Reference:
             and all(isinstance(clip, str) for clip in self.clips)
             and len(self.emotions) in (0, self.n_clips)
             and all(emotion in ("", EVERYDAY, *EMOTIONS) for emotion in self.emotions)
-            and all(isinstance(value, int | float) and 0 <= float(value) < np.inf for value in measures)
+            and all(0 <= measure < np.inf for measure in measures)
         )
+
+
+def _number(value: object) -> float:
+    """The value of a foreign JSON; a bool is no number there.
+
+    Raises:
+        TypeError: no number.
+        OverflowError: too large an integer.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{value!r:.40} is not a number")
+    return float(value)
 
 
 def source_and_mood(kind: str) -> tuple[str, str]:

@@ -130,7 +130,7 @@ def _is_valid_record(record: dict, n_classes: int) -> bool:
     """Whether all figures are numbers, and all confusion matrices have the model's number of classes."""
     numbers = [value for name, value in record.items() if name != DEV_CONFUSION_KEY]
     shapes = {np.shape(matrix) for matrix in record.get(DEV_CONFUSION_KEY, {}).values()}
-    return all(isinstance(value, int | float) for value in numbers) and shapes <= {(n_classes, n_classes)}
+    return all(type(value) in (int, float) for value in numbers) and shapes <= {(n_classes, n_classes)}
 
 
 def config_differences(one: RunRecord, other: RunRecord) -> dict[str, tuple]:

@@ -337,11 +337,11 @@ def test_it_survives_json(enrolling_model, reference, clips, recording):
     [
         *(
             {"embedding": values}
-            for values in ([], [[1.0]], [float("nan")], ["a"], "abc", None, [1e300], [3.4e38], [-1001])
+            for values in ([], [[1.0]], [float("nan")], ["a"], "abc", None, [1e300], [3.4e38], [-1001], [True], ["1"])
         ),
         *({"n_clips": n} for n in (0, 1.5, "4", True, 10**400)),
-        *({"speech_s": value} for value in (-1, "long", float("inf"), 10**400)),
-        *({"spread": value} for value in (-1, "wide")),
+        *({"speech_s": value} for value in (-1, "long", float("inf"), 10**400, True)),
+        *({"spread": value} for value in (-1, "wide", False)),
         *({"model": 3}, {"version": None}, {"source": "elsewhere"}, {"source": []}, {"surplus": 1}),
         *({"clips": value} for value in (["a"], [1, 2, 3, 4], None, 7)),
     ],

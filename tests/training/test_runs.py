@@ -96,6 +96,7 @@ def test_a_folder_with_a_damaged_config_is_no_run(three, page, change):
     [
         {"loss": None},
         {"seconds": "long"},
+        {"loss": True},
         {"dev_uar_tess": None},
         {"dev_confusion": [1]},
         {"dev_confusion": {"tess": []}},
