@@ -75,6 +75,11 @@ INTERRUPTED = 130  # exit code after Ctrl-C
 NETWORK_FLAGS = ("recipe", "teachers", "float32", "mfcc", "log", "keep_epochs")
 UNUSED_FLAGS = {"whisper": NETWORK_FLAGS, "egemaps": (*NETWORK_FLAGS, "epochs")}
 """Family -> flags that its training has no use for: heads on a frozen encoder, and scikit-learn."""
+KEPT = {
+    "whisper": "the encoder's outputs so far are in the cache",
+    "egemaps": "the functionals so far are in the cache",
+}
+"""Family -> what Ctrl-C leaves; of other families, finished epochs."""
 
 
 def overrides(options: argparse.Namespace) -> dict[str, object]:
@@ -213,10 +218,8 @@ def main(arguments: list[str] | None = None) -> int:
         options.device = usable_device(options.device)
         train(options, reproducing_command(sys.argv[1:] if arguments is None else arguments))
     except KeyboardInterrupt:
-        print(
-            f"Interrupted; all finished epochs are in runs/{run_name(options)}. Continue with --resume.",
-            file=sys.stderr,
-        )
+        kept = KEPT.get(MODELS[options.model][0], f"all finished epochs are in runs/{run_name(options)}")
+        print(f"Interrupted; {kept}. Continue with --resume.", file=sys.stderr)
         return INTERRUPTED
     return 0
 

@@ -120,6 +120,17 @@ def test_an_interrupted_run_is_resumed(workplace, small_networks, capsys, monkey
     assert len((workplace / "runs/x/metrics.jsonl").read_text().splitlines()) == 2
 
 
+@pytest.mark.parametrize(("model", "kept"), [("svm-egemaps", "functionals"), ("whisper", "encoder's outputs")])
+def test_an_interruption_names_what_is_kept_of_a_training_without_epochs(monkeypatch, capsys, model, kept):
+    def interrupted(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(train, "train", interrupted)
+    assert train.main([model]) == train.INTERRUPTED
+    message = capsys.readouterr().err
+    assert kept in message and "in the cache" in message and "epochs" not in message
+
+
 def test_a_run_is_not_resumed_on_another_fold(workplace, small_networks, capsys):
     assert train.main(FOLD_0) == 0
     assert train.main([*FOLD_0, "--fold", "2", "--resume"]) == 2
