@@ -22,7 +22,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from scripts.common.errors import explains
+from scripts.common.errors import check_writable, explains
 from scripts.common.evaluation_report import (
     print_evaluation,
     print_metrics,
@@ -63,12 +63,14 @@ from ser_core.evaluation import (
     predict_utterances_per_model,
     read_test_part,
     render_model_card,
+    result_path,
     save_result,
     speaker_references,
 )
 from ser_core.inference import Reference, SpeakerReferenceError
 from ser_core.labels import EMOTIONS
 from ser_core.models import (
+    METRICS_FILE,
     CheckpointError,
     SERModel,
     available_models,
@@ -94,6 +96,9 @@ def new_task(checkpoint: str, name: str | None, options: argparse.Namespace) -> 
     task = evaluation_task(checkpoint, options.protocol, options.fold, name, options.leak)
     if options.write:
         check_recordable(task, is_named=name is not None)
+        check_writable(result_path(task.split, task.name))
+        if task.is_own_result:
+            check_writable(task.folder / METRICS_FILE)
     return replace(task, command=reproducing_command(task, checkpoint, name, options.leak))
 
 

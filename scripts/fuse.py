@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from scripts.common.bars import tqdm
-from scripts.common.errors import explains
+from scripts.common.errors import check_writable, explains
 from scripts.common.flags import command_parser, positive
 from scripts.common.fold_clips import spoken_test_clips
 from scripts.common.head_tables import table
@@ -186,6 +186,9 @@ def fuse(every: int, scores_alone: bool) -> None:
     Raises:
         CheckpointError, CorpusError, OSError, StoreError: a model, a recording or the disk cannot be used.
     """
+    files = [paths.RESULTS / f"{protocol}-{NAME}.json" for protocol in (LEFT_OUT, PROTOCOL)]
+    for path in files:
+        check_writable(path)
     found, unseen = left_out_predictions(every), unseen_speakers(every)
     left_out = report(found, outputs(unseen.values()))
     calibrate_folds(found, unseen)
@@ -194,8 +197,8 @@ def fuse(every: int, scores_alone: bool) -> None:
         protocol_scores(LEFT_OUT, {corpus: {corpus: scores} for corpus, scores in left_out.items()}, every),
         protocol_scores(PROTOCOL, folds, every),
     ]
-    for scores in results:  # all are computed before one is written
-        paths.write_json(paths.RESULTS / f"{scores['protocol']}-{NAME}.json", scores)
+    for path, scores in zip(files, results, strict=True):  # all are computed before one is written
+        paths.write_json(path, scores)
     if not scores_alone:
         save_folds(unseen)
 

@@ -14,7 +14,7 @@ import sys
 from collections import defaultdict
 from functools import partial
 
-from scripts.common.errors import explains
+from scripts.common.errors import check_writable, explains
 from scripts.common.flags import command_parser, positive
 from scripts.common.noises import load_noise
 from scripts.common.tables import share_bars
@@ -63,6 +63,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.every > 1 and not options.recorded:
         parser.error("--every needs --recorded")
+    check_writable(RESULT)
     for name in options.models:
         model = load_model(name)
         if model.novelty is None:

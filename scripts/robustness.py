@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from scripts.common.bars import tqdm
-from scripts.common.errors import explains
+from scripts.common.errors import check_writable, explains
 from scripts.common.flags import command_parser, positive
 from scripts.common.noises import load_noise
 from scripts.common.tables import print_table
@@ -81,6 +81,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("models", nargs="+", help="names of checkpoints that were evaluated on unseen speakers")
     parser.add_argument("--every", type=positive, default=1, help="use only every n-th clip")
     options = parser.parse_args(arguments)
+    check_writable(RESULT)
     models = [load_model(name) for name in options.models]
     utterances = read_unseen_speech(models, options.every)
     found = evaluate(models, utterances, read_test_noises(corpora_root()))

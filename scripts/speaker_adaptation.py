@@ -10,7 +10,7 @@ import json
 import shlex
 import sys
 
-from scripts.common.errors import explains
+from scripts.common.errors import check_writable, explains
 from scripts.common.flags import command_parser
 from ser_core import paths
 from ser_core.data import ProtocolError, StoreError
@@ -26,6 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = command_parser(__doc__)
     parser.add_argument("models", nargs="+", help="names of checkpoints that were evaluated on unseen speakers")
     options = parser.parse_args(arguments)
+    check_writable(RESULT)
     for name in options.models:
         model = load_model(name, "cpu")
         check_takes_reference(model)

@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from scripts import train
-from scripts.common.errors import explains
+from scripts.common.errors import check_writable, explains
 from scripts.common.evaluation_report import ROUNDING_NOTE
 from scripts.common.flags import command_parser, possible_emotions
 from scripts.common.fold_clips import read_clips, spoken_test_clips
@@ -169,6 +169,8 @@ def main(arguments: list[str] | None = None) -> int:
     path = paths.RESULTS / f"{options.protocol}-{options.model}.json"
     if options.check and not path.is_file():
         parser.error(f"there are no recorded scores to compare with: leave out --check to write {path.name}")
+    if not options.check:
+        check_writable(path)
     found = protocol_scores(options.model, options.protocol)
     print(table(found["corpora"]))
     if options.check:

@@ -4,6 +4,9 @@ import os
 import sys
 from collections.abc import Callable
 from functools import wraps
+from pathlib import Path
+
+from ser_core import paths
 
 Main = Callable[[list[str] | None], int]
 
@@ -39,6 +42,24 @@ def explains(*errors: type[Exception], cure: str = "") -> Callable[[Main], Main]
         return run
 
     return decorate
+
+
+def is_writable(path: Path) -> bool:
+    """Whether a file can be written there, in folders that are made if missing."""
+    if path.parent in paths.STREAMS:
+        return os.access(path, os.W_OK)
+    there = next(parent for parent in path.absolute().parents if parent.exists())
+    return there.is_dir() and os.access(there, os.W_OK) and not path.is_dir()
+
+
+def check_writable(path: Path) -> None:
+    """Checks, before minutes of work, that their result can be written.
+
+    Raises:
+        OSError: it cannot.
+    """
+    if not is_writable(path):
+        raise OSError(f"{path} could not be written: nothing was computed. Make its folder writable.")
 
 
 def describe(error: OSError) -> str:

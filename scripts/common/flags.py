@@ -8,6 +8,7 @@ import os
 import re
 from pathlib import Path
 
+from scripts.common.errors import is_writable
 from ser_core.data import PROTOCOLS, SPEAKER_INDEPENDENT
 from ser_core.inference import ArchivePart, n_cores
 from ser_core.labels import EMOTIONS, EVERYDAY, parse_possible_emotions
@@ -278,9 +279,7 @@ def result_path(text: str) -> Path:
         argparse.ArgumentTypeError: a folder, a path through a file, or a folder that may not be written.
     """
     path = Path(text)
-    there = next(parent for parent in path.absolute().parents if parent.exists())
-    writable = os.access(there, os.W_OK) or (path.exists() and os.access(path, os.W_OK))  # the latter: /dev/stdout
-    if path.is_dir() or not there.is_dir() or not writable:
+    if not is_writable(path):
         raise argparse.ArgumentTypeError(
             f"{text!r} cannot be written: name a file, such as result.json, in a folder that you may write to"
         )

@@ -4,8 +4,9 @@ import sys
 
 import pytest
 
-from scripts import export, live
+from scripts import export, fuse, live, ood, robustness, speaker_adaptation, train_heads
 from scripts.common.errors import explains
+from ser_core import paths
 
 FULL = OSError(errno.ENOSPC, "No space left on device")
 
@@ -63,3 +64,24 @@ def test_no_command_takes_a_reader_that_left_for_a_file(script, function, argume
     monkeypatch.setattr("scripts.common.errors.discard_output", lambda: None)  # that of the tests
     assert script.main([argument.format(tmp_path) for argument in arguments]) == 1
     assert not capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("script", "arguments"),
+    [
+        (robustness, ["no-such-model"]),
+        (ood, ["no-such-model"]),
+        (speaker_adaptation, ["no-such-model"]),
+        (train_heads, ["whisper", "--protocol", "left-out"]),
+        (fuse, []),
+    ],
+)
+def test_results_that_cannot_be_written_are_noticed_before_the_work(script, arguments, tmp_path, monkeypatch, capsys):
+    results = tmp_path / "results"
+    results.touch()  # no folder
+    monkeypatch.setattr(paths, "RESULTS", results)
+    monkeypatch.setattr(script, "RESULT", results / "result.json", raising=False)
+    for work in ("load_model", "protocol_scores", "left_out_predictions"):
+        monkeypatch.setattr(script, work, lambda *given: pytest.fail("it began"), raising=False)
+    assert script.main(arguments) == 2
+    assert "could not be written: nothing was computed" in capsys.readouterr().err

@@ -155,6 +155,17 @@ def test_nothing_is_recorded_when_recordings_are_missing(run_evaluate, workbench
     assert not workbench.exists() and not (checkpoints / "small" / "metrics.json").exists()
 
 
+@pytest.mark.parametrize("file", ["small.json", "metrics.json"])
+def test_a_result_that_cannot_be_written_is_noticed_before_the_work(
+    run_evaluate, workbench, checkpoints, monkeypatch, file
+):
+    path = workbench / file if file == "small.json" else checkpoints / "small" / file
+    path.mkdir(parents=True)
+    monkeypatch.setattr(evaluate, "read_test_part", lambda *given, **options: pytest.fail("it began"))
+    code, _, err = run_evaluate("small", "--write")
+    assert code == 2 and f"{path} could not be written" in err
+
+
 def test_missing_recordings_list_the_complete_test_parts(run_evaluate, workbench, corpora):
     code, _, err = run_evaluate("small", "--protocol", "leave-one-corpus-out", "--fold", "savee", "--write")
     assert code == 2 and re.search(r"SAVEE 420 of 420.*speaker-independent-0\.", err, re.S)
