@@ -121,7 +121,7 @@ def copy_voices() -> None:
     for old in [path for path in VOICES.iterdir() if path.suffix != ".md"]:
         old.unlink()
     for clip in chosen:
-        shutil.copyfile(clip.path, VOICES / clip.path.name)
+        paths.write_bytes(VOICES / clip.path.name, clip.path.read_bytes())
         print(clip.path.name)
     write_example()
 
@@ -166,11 +166,11 @@ def write(sample: Sample) -> dict:
     edge = np.zeros(round(EDGE_S * SAMPLE_RATE))
     sound = np.concatenate([edge, *parts[: -1 if sample.passages else None], edge])
     sound = sound + room_noise(len(sound), sample.noise_dbfs)
-    with soundfile.SoundFile(paths.SAMPLES / sample.file, "w", SAMPLE_RATE, 1, format="OGG", subtype="OPUS") as file:
-        file.write(np.clip(sound, -1, 1))
+    encoded = io.BytesIO()  # the error of libsndfile on a full disk is no OSError
+    soundfile.write(encoded, np.clip(sound, -1, 1), SAMPLE_RATE, format="OGG", subtype="OPUS")
+    paths.write_bytes(paths.SAMPLES / sample.file, encoded.getvalue())
     text = " ".join(passage.text for passage in sample.passages)
-    n_bytes = (paths.SAMPLES / sample.file).stat().st_size
-    print(f"{sample.file:16s} {len(sound) / SAMPLE_RATE:5.1f} s {n_bytes / 1e3:6.1f} kB")
+    print(f"{sample.file:16s} {len(sound) / SAMPLE_RATE:5.1f} s {len(encoded.getvalue()) / 1e3:6.1f} kB")
     return {"file": sample.file, "title": sample.title, "text": text}
 
 
