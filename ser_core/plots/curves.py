@@ -10,7 +10,7 @@ from plotly import graph_objects as go
 from ser_core.labels import EMOTION_STYLES
 from ser_core.metrics import pareto_front
 from ser_core.plots.model_style import model_style
-from ser_core.plots.style import GREY, LEGEND_BELOW, SHARE_AXIS, emotion_label
+from ser_core.plots.style import GREY, LEGEND_BELOW, SHARE_AXIS, SHARE_TICKS, emotion_label
 
 if TYPE_CHECKING:
     from ser_core.metrics import Curve, Reliability
@@ -130,7 +130,7 @@ def pareto_dots(models: Mapping[str, tuple[float, float, float]]) -> go.Figure:
     title = "latency of a 3 s clip on one thread, ms"
     ends = _latency_range([latency_ms for latency_ms, *_ in models.values()])
     figure.update_xaxes(type="log", title=title, zeroline=False, tickvals=LATENCY_TICKS_MS, range=ends)
-    return figure.update_yaxes(tickformat=".0%", title="UAR", zeroline=False)
+    return figure.update_yaxes(tickformat=SHARE_TICKS, title="UAR", zeroline=False)
 
 
 def _latency_range(latencies_ms: Sequence[float]) -> list[float]:
@@ -195,7 +195,7 @@ def learning_curves(curves: Mapping[str, Sequence[float]], title: str, is_share:
     figure.update_layout(legend=LEGEND_BELOW, showlegend=True)
     longest = max(map(len, curves.values()), default=1)
     figure.update_xaxes(title="epoch", tick0=1, dtick=-(-longest // 10), zeroline=False)  # integer ticks
-    figure.update_yaxes(title=title, tickformat=".0%" if is_share else None, zeroline=False)
+    figure.update_yaxes(title=title, tickformat=SHARE_TICKS if is_share else None, zeroline=False)
     return figure
 
 
@@ -217,5 +217,5 @@ def experiment_dots(experiments: Sequence["Experiment"]) -> go.Figure:
         )
     figure.update_layout(height=320, margin={"l": 0, "r": 8, "t": 4, "b": 70}, legend=LEGEND_BELOW, showlegend=True)
     figure.update_xaxes(title="experiment", zeroline=False)
-    figure.update_yaxes(title="development UAR", tickformat=".0%", zeroline=False)
+    figure.update_yaxes(title="development UAR", tickformat=SHARE_TICKS, zeroline=False)
     return figure

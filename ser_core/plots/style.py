@@ -18,6 +18,7 @@ GREY = "#8A8F98"  # legible on white and on black
 ROW_HEIGHT = 26  # pixels per model
 LEGEND_LINE = 20  # pixels
 LEGEND_BELOW = {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0}
+SHARE_TICKS = ".3~%"  # of an axis as narrow as its values: decimals where neighbouring ticks need them
 SHARE_AXIS = {"range": [0, 1.04], "tickformat": ".0%", "zeroline": False}  # markers at 100 % are whole, and labelled
 ROWS_AXIS = {"autorange": "reversed", "ticksuffix": " "}  # the first row on top
 

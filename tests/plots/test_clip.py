@@ -407,11 +407,16 @@ def test_runs_of_different_length_share_an_axis():
 
 
 def test_shares_are_percent_on_every_axis(comparison):
-    assert learning_curves({"a": [0.5]}, "UAR", is_share=True).layout.yaxis.tickformat == ".0%"
     assert learning_curves({"a": [0.5]}, "loss").layout.yaxis.tickformat is None
     curves = risk_coverage_lines({"a": Curve(np.array([0.0, 1.0]), np.array([0.0, 0.5]), 0.25)}).layout
     axes = ranking_plot(comparison.ranking, "uar").layout.xaxis, curves.xaxis, curves.yaxis
     assert {axis.tickformat for axis in axes} == {".0%"}
+    own_range = (
+        learning_curves({"a": [0.601, 0.603]}, "UAR", is_share=True),
+        pareto_dots({"a": (3.0, 0.601, 1.0), "b": (2.0, 0.603, 1.0)}),
+        experiment_dots(()),
+    )
+    assert {figure.layout.yaxis.tickformat for figure in own_range} == {".3~%"}  # no label twice: 60.1%, 60.15%, 60.2%
 
 
 def test_every_axis_of_frequency_has_its_unit():
