@@ -56,7 +56,6 @@ def read_folders(options: argparse.Namespace, emotions: Sequence[str] = EMOTIONS
         print_left_out(path, listing)
         if listing.note:
             print(f"{folder_title(path)}: {listing.note}", file=sys.stderr)
-        print_copies(path, listing.utterances)
         new = {utterance.path.resolve(): utterance for utterance in listing.utterances}
         if again := sorted(found.keys() & new.keys()):
             raise CorpusError(f"Recordings of two --folder: {len(again)} ({again[0]}). Name each folder once.")
@@ -64,6 +63,7 @@ def read_folders(options: argparse.Namespace, emotions: Sequence[str] = EMOTIONS
         found |= new
     if options.folder and not found:
         raise CorpusError(f"No recording of --folder is {' or '.join(emotions)}: name the --emotions that occur.")
+    print_copies(found.values())
     return list(found.values())
 
 
@@ -108,8 +108,8 @@ def print_left_out(path: Path, listing: CorporaListing) -> None:
         print(f"To use them, map their words: --map WORD=EMOTION ({', '.join(EMOTIONS)})", file=sys.stderr)
 
 
-def print_copies(path: Path, utterances: Iterable[Utterance]) -> None:
-    """How many recordings have the content of another, with its labels and with others, and the first of each."""
+def print_copies(utterances: Iterable[Utterance]) -> None:
+    """How many recordings of all folders have the content of another, with its labels and with others; the first."""
     by_content: dict[tuple[str, int], list[Utterance]] = {}
     for utterance in utterances:
         by_content.setdefault((content_digest(utterance.id), utterance.path.stat().st_size), []).append(utterance)
@@ -124,8 +124,8 @@ def print_copies(path: Path, utterances: Iterable[Utterance]) -> None:
         (contrary, "copies of others with other labels, and count with both"),
     ):
         if pairs:
-            names = [own_name(utterance) for utterance in pairs[0]]
-            print(f"{folder_title(path)}: {len(pairs)} recordings are {what}: {' = '.join(names)}", file=sys.stderr)
+            names = [f"{utterance.corpus}/{own_name(utterance)}" for utterance in pairs[0]]
+            print(f"--folder: {len(pairs)} recordings are {what}: {' = '.join(names)}", file=sys.stderr)
 
 
 def own_name(utterance: Utterance) -> str:

@@ -262,8 +262,20 @@ def test_copies_of_a_recording_are_named(office, checkpoints, capsys):
     shutil.copy(office / "Bob" / "sad" / "a.wav", office / "Bob" / "angry" / "b.wav")
     assert evaluate.main(["small", *with_folder(office)]) == 0
     err = capsys.readouterr().err
-    assert "office: 1 recordings are copies of others, and count again: Ann/sad/a.wav = Ann/sad/b.wav\n" in err
-    assert "other labels, and count with both: Bob/angry/b.wav = Bob/sad/a.wav\n" in err
+    names = "office/Ann/sad/a.wav = office/Ann/sad/b.wav"
+    assert f"--folder: 1 recordings are copies of others, and count again: {names}\n" in err
+    assert "other labels, and count with both: office/Bob/angry/b.wav = office/Bob/sad/a.wav\n" in err
+
+
+def test_copies_in_two_folders_are_named(office, tmp_path, checkpoints, capsys):
+    home = tmp_path / "home"
+    (home / "Cem" / "sad").mkdir(parents=True)
+    shutil.copy(office / "Ann" / "sad" / "a.wav", home / "Cem" / "sad" / "c.wav")
+    assert evaluate.main(["small", *with_folder(office), "--folder", str(home)]) == 0
+    names = "office/Ann/sad/a.wav = home/Cem/sad/c.wav"
+    assert f"1 recordings are copies of others with other labels, and count with both: {names}\n" in (
+        capsys.readouterr().err
+    )
 
 
 def test_unreadable_files_are_named_by_what_needs_them_decoded(office, corpora, atlas_folder, capsys):
