@@ -14,7 +14,8 @@ from pages.workspace import trajectories
 from pages.workspace.over_time import export
 from ser_core import EMOTIONS, limit_emotions, predict
 from ser_core.audio.io import load_audio
-from ser_core.inference.model_cache import shared_model
+from ser_core.inference.model_cache import shared_model, unload_models
+from ser_core.models.checkpoint import Calibration, save_model
 from ser_core.plots import emotion_label
 from tests.make_page import open_page, open_view, session_of, texts, upload
 
@@ -23,9 +24,12 @@ THREE = ("neutral", "happy", "angry")
 
 
 @pytest.fixture
-def small(checkpoints, monkeypatch) -> None:
+def small(checkpoints, monkeypatch):
     """Two small models that were never trained, and no corpora."""
     monkeypatch.delenv("SER_CORPORA", raising=False)
+    unload_models()
+    yield
+    unload_models()
 
 
 @pytest.fixture
@@ -110,3 +114,18 @@ def test_two_models_with_other_emotions_are_not_the_same(small, monkeypatch):
     assert PersonalModel("other", emotions=THREE) != PersonalModel("other", emotions=EMOTIONS)
     limited = PersonalModel("other", emotions=THREE)
     np.testing.assert_array_equal(limited.load().possible_emotions, THREE)
+
+
+def test_an_unsure_answer_names_what_makes_the_model_sure_more_often(checkpoints, new_model, small):
+    save_model(new_model(seed=2), checkpoints / "other", "resonet", Calibration(min_confidence=0.99), {})
+    page = upload(open_view("answer").run(), "a.ogg", SPEECH.read_bytes())
+    assert "sure more often if you name the emotions that can occur, in Options, or enrol the voice" in texts(page)
+    choose(page, "angry", "neutral")
+    assert "sure more often if you enrol the voice, on the page My voice." in texts(page)
+    session_of(page).voice_clips = {"mine": load_audio("assets/samples/story.ogg")[64000:]}
+    page.run().toggle(key="use-voice").set_value(True).run()
+    assert not page.exception and "sure more often" not in texts(page)
+
+
+def test_a_sure_answer_names_nothing(answer):
+    assert "sure more often" not in texts(answer)

@@ -21,8 +21,8 @@ from pages.workspace.answer.hero import show_emotion
 from pages.workspace.answer.plane import show_plane
 from pages.workspace.trajectories import ENROLLED, NO_REFERENCE, timeline_segments
 from ser_core.inference import MIN_SPEECH_TO_PREDICT_S, Prediction, Segment, SpeakerReferenceError
-from ser_core.labels import format_probability
-from ser_core.models import FAST_MODEL, AdapterError, CheckpointError, available_models
+from ser_core.labels import EMOTIONS, format_probability
+from ser_core.models import FAST_MODEL, AdapterError, CheckpointError, available_models, models_with_reference
 from ser_core.plots import emotion_label, probability_bars
 
 CHANGES_FROM_S = 30.0  # one emotion says little about a longer recording
@@ -110,12 +110,24 @@ def _show_answer(clip: SessionClip, result: ModelResult) -> None:
     if prediction.reference_note:
         st.warning(plain(prediction.reference_note))
     choice = "" if "Among" in expected else describe_choice(prediction.possible_emotions)  # as the rates name it
-    if about := f"{describe_voice([result.model])} {choice}".strip():
+    if about := f"{describe_voice([result.model])} {choice} {_way_to_an_answer(result)}".strip():
         st.caption(about)
     with st.container(horizontal=True, vertical_alignment="center"):
         _show_next(prediction, clip.recording.duration_s)
         if clip.utterance:
             _show_truth(clip)
+
+
+def _way_to_an_answer(result: ModelResult) -> str:
+    """What makes the model sure more often, where its confidence is too low; "" where all of it is done."""
+    prediction, ways = result.prediction, []
+    if not prediction.abstain or prediction.confidence >= result.min_confidence:
+        return ""
+    if prediction.possible_emotions == EMOTIONS:
+        ways.append("name the emotions that can occur, in Options")
+    if result.model.reference is None and prediction.model in models_with_reference():
+        ways.append("enrol the voice, on the page My voice")
+    return f"It is sure more often if you {', or '.join(ways)}." if ways else ""
 
 
 def _show_next(prediction: Prediction, duration_s: float) -> None:
