@@ -191,7 +191,6 @@ class Reference:
             isinstance(self.model, str)
             and isinstance(self.version, str)
             and self.source in get_args(ReferenceSource)
-            and self.embedding.ndim == 1
             and len(self.embedding) > 0
             and bool((np.abs(self.embedding) <= MAX_EMBEDDING_VALUE).all())  # False for NaN
             and type(self.n_clips) is int  # not a bool
