@@ -18,7 +18,7 @@ import argparse
 import shlex
 import sys
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -211,7 +211,16 @@ def run_folders(options: argparse.Namespace) -> bool:
         print(f"\n{name}{among(options.emotions)}")
         print_own_result(predictions, references[model], options)
         print_leaks(name, predictions.utterances)
+    print_choice({utterance.emotion for utterance in utterances}, options.emotions)
     return not failed
+
+
+def print_choice(emotions: Collection[str], possible: Sequence[str]) -> None:
+    """How to choose among the emotions of the recordings alone, where models chose among more."""
+    named = ",".join(emotion for emotion in EMOTIONS if emotion in emotions)
+    if 1 < len(emotions) < len(possible):
+        n_emotions = f"{len(emotions)} of {len(possible)} emotions"
+        print(f"\nThe recordings have {n_emotions}. Among these alone: --emotions {named}")
 
 
 def among(emotions: Sequence[str]) -> str:

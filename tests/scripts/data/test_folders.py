@@ -172,6 +172,14 @@ def test_recordings_of_emotions_that_cannot_occur_are_left_out(office, checkpoin
     assert "No recording of --folder is calm or fear" in capsys.readouterr().err
 
 
+def test_a_choice_among_the_emotions_of_the_recordings_is_offered(office, checkpoints, capsys):
+    command = ["small", *with_folder(office, "joy=happy")]
+    assert evaluate.main(command) == 0
+    assert "have 3 of 8 emotions. Among these alone: --emotions happy,sad,angry" in capsys.readouterr().out
+    assert evaluate.main([*command, "--emotions", "happy,sad,angry"]) == 0
+    assert "Among these alone" not in capsys.readouterr().out
+
+
 def test_results_under_a_protocol_are_of_all_emotions(capsys):
     with pytest.raises(SystemExit, match="2"):
         evaluate.main(["small", "--emotions", "sad,happy"])
