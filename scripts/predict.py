@@ -121,8 +121,9 @@ def as_text(record: dict, metrics: dict[str, dict]) -> str:
     """
     if "error" in record:
         return f"{record['file']}: {record['error']}"
-    ranked = ", ".join(f"{name} {format_probability(p)}" for name, p in record["top3"])
-    doubt = f"  Not sure: {record['reason']}" if record["abstain"] else ""
+    speaks = record["speech_s"] >= MIN_SPEECH_TO_PREDICT_S
+    ranked = ", ".join(f"{name} {format_probability(p)}" for name, p in record["top3"]) if speaks else NO_SPEECH
+    doubt = f"  {'Not sure: ' if speaks else ''}{record['reason']}" if record["abstain"] else ""
     speech = f"{record['speech_s']:.1f} s of speech in {record['duration_s']:.1f} s"
     if record["reference_clips"]:
         speech += f", {record['reference_clips']} reference clips"
@@ -131,7 +132,7 @@ def as_text(record: dict, metrics: dict[str, dict]) -> str:
     lines = [f"{record['file']}: {ranked} ({record['model']}, {speech}{among}){doubt}", *record["notes"]]
     if record["reference_note"]:
         lines.append(record["reference_note"])
-    if record["speech_s"] >= MIN_SPEECH_TO_PREDICT_S:
+    if speaks:
         name = record["model"]
         used = measured_reference(*(record[f"reference_{part}"] for part in ("clips", "source", "note")))
         lines += filter(None, [describe_expected_accuracy(name, metrics[name], record["familiarity"], used, possible)])

@@ -189,7 +189,8 @@ def test_predict_as_text(checkpoints, capsys, good, bad, tmp_path):
     )
     assert re.fullmatch(r" +0\.\d\d-\d\.\d\d s  \w+ \d+%", out[1])
     assert any(line.startswith(f"{bad}: ") for line in out)
-    assert any(line.startswith(f"{silent}: ") and "0.0 s" in line for line in out)
+    (line,) = (line for line in out if line.startswith(f"{silent}: "))
+    assert line == f"{silent}: no speech (small, 0.0 s of speech in 1.0 s)  No speech was found (0.0 s)."
 
 
 FEW = ("neutral", "happy", "angry")
