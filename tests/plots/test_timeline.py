@@ -46,6 +46,11 @@ def test_segments_have_a_label_where_something_was_predicted():
         ((), (), ""),
         ((("sad", 1.0),), (), "▼ sad throughout."),
         (((NOT_SURE, 1.0),), (), "Not sure throughout."),
+        (
+            ((NOT_SURE, 0.6), ("angry", 0.25), ("happy", 0.15)),
+            (Peak("happy", 3.0, 0.6),),
+            "Mostly not sure (60% of the speech); ✚ angry in 25%; ▲ happy peaks at 0:03.",
+        ),
         ((("sad", 0.5), ("angry", 0.496), (NOT_SURE, 0.004)), (), "Most often ▼ sad (50% of the speech)."),
         (
             (("neutral", 0.6), ("angry", 0.3), (NOT_SURE, 0.1)),

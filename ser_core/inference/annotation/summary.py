@@ -12,7 +12,7 @@ from ser_core.inference.smoothing import EMA_SMOOTHING, NO_SPEECH, NOT_SURE, Smo
 SMOOTHED_SHARE = 1 / 200  # of the recording: what is shorter is no event in it
 MIN_SMOOTHED_S = 5.0  # a shorter recording is not smoothed
 MAX_PEAKS = 3
-PEAK_DISTANCE_SHARE = 1 / 20  # of the recording: nearer ones are one event
+PEAK_DISTANCE_SHARE = 1 / 20  # of the recording, or a window: nearer ones are one event
 MIN_PEAK = 0.5  # probability: more likely than all else
 
 
@@ -63,11 +63,12 @@ def _peaks(trajectory: Trajectory, prevalent: str, duration_s: float) -> tuple[P
     others = [k for k, label in enumerate(trajectory.labels) if label != prevalent]
     values = np.where(speech_mask(trajectory)[:, None], trajectory.probabilities, 0)[:, others]
     middle_s = (trajectory.start_s + trajectory.end_s) / 2
+    distance_s = max(PEAK_DISTANCE_SHARE * duration_s, trajectory.window_s)
     found: list[Peak] = []
     best, which = values.max(1), values.argmax(1)
     for i in np.argsort(-best, kind="stable").tolist():
         if len(found) == MAX_PEAKS or best[i] < MIN_PEAK:
             break
-        if all(abs(middle_s[i] - peak.time_s) >= PEAK_DISTANCE_SHARE * duration_s for peak in found):
+        if all(abs(middle_s[i] - peak.time_s) >= distance_s for peak in found):
             found.append(Peak(trajectory.labels[others[which[i]]], float(middle_s[i]), float(best[i])))
     return tuple(sorted(found, key=lambda peak: peak.time_s))

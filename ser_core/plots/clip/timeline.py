@@ -98,6 +98,8 @@ def describe_trajectory(summary: TrajectorySummary) -> str:
         if not others
         else f"{'Mostly' if share > 0.5 else 'Most often'} {name} ({share:.0%} of the speech)"
     ]
+    if label == NOT_SURE and others:
+        parts += [f"{emotion_label(others[0][0])} in {others[0][1]:.0%}"]
     peaks: dict[str, list[str]] = {}
     for peak in summary.peaks:
         peaks.setdefault(peak.emotion, []).append(format_time(round(peak.time_s)))

@@ -85,6 +85,13 @@ def test_the_summary_has_the_shares_of_the_speech_and_the_peaks_of_the_others():
     assert 61 <= found.peaks[0].time_s <= 65
 
 
+def test_peaks_within_a_window_of_each_other_are_one():
+    trajectory = trajectory_of("ssssaass", [(0.0, 9.0)], certain=0.8)
+    segments = label_segments(trajectory, trajectory.probabilities.argmax(1), [(0.0, 9.0)], 9.0)
+    (peak,) = summarise_trajectory(trajectory, segments, 9.0).peaks
+    assert (peak.emotion, peak.time_s) == ("angry", 5.0)
+
+
 def test_the_summary_is_of_what_was_spoken_and_analysed():
     trajectory = trajectory_of("s" * 20 + "a" * 4, [(0.0, 12.0)], certain=0.8)
     segments = [Segment(0, 8, "sad", 1.0), Segment(8, 10, "angry", 2.0), Segment(10, 30, NOT_ANALYSED)]
