@@ -13,6 +13,7 @@ from pages.ui.text import plain
 from pages.workspace.trajectories import ClipTrajectories, ModelTrajectory
 from ser_core.inference import (
     NO_SPEECH,
+    NOT_ANALYSED,
     Annotation,
     Segment,
     annotation_tiers,
@@ -21,6 +22,7 @@ from ser_core.inference import (
     as_textgrid,
 )
 
+PARTIAL_WORDS = "Partial: the rest is “not analysed” in CSV and JSON, has no text in TextGrid, and is not in SRT."
 TIMES = ("start_s", "end_s", "speech_s")
 Units = Sequence[tuple[Annotation, Segment]]  # the user's own segments, predicted by the first model
 
@@ -31,7 +33,7 @@ def show_exports(
     """A file is made when its button is clicked: an hour's takes a moment, in which the page must not start again.
 
     Args:
-        units: in the order of time; SRT then holds these.
+        units: in the order of time, those without a prediction as not analysed; SRT then holds these.
     """
     first = next(iter(lines))
     shown = [segment for _, segment in units] or lines[first].segments
@@ -45,10 +47,11 @@ def show_exports(
     with st.container(horizontal=True):
         for kind, (make, mime) in makers.items():
             offer_export(kind, make, mime, clip, "over_time")
-    partial = [name for name, line in lines.items() if not line.complete]
+    waiting = any(segment.label == NOT_ANALYSED for _, segment in units)
+    partial = waiting or not all(line.complete for line in lines.values())
     several = f" SRT holds {plain(first)} only." if len(lines) > 1 else ""
     several = " SRT holds your segments." if units else several
-    words = ("Partial: in the files the rest is “not analysed”." if partial else "") + several
+    words = (PARTIAL_WORDS if partial else "") + several
     if words:
         st.caption(words)
 

@@ -19,6 +19,7 @@ from pages.workspace.over_time.timeline import timeline
 from pages.workspace.trajectories import ENROLLED, ClipTrajectories, ModelTrajectory
 from ser_core.audio import speech_duration_s
 from ser_core.inference import (
+    NOT_ANALYSED,
     OWN_RECORDING,
     SHORT_RECORDING_NOTE,
     Annotation,
@@ -82,7 +83,7 @@ def _show(
     models, waits = choice.models, len(known) < len(own)
     done = found.is_done(models) and not waits
     going = not (found.stopped or done)
-    bar = None if done else _show_state(found, models, going)
+    bar = None if done else _show_state(found, models, going, len(known), len(own))
     found.view = choice.view
     lines = {name: trajectories.line(found, name, choice.view) for name in models if name in found.partials}
     if lines:
@@ -108,22 +109,23 @@ def _go_on(
         trajectories.analyse(found, choice.models, trajectories.STEP_S, progress)
 
 
-def _show_state(found: ClipTrajectories, models: Sequence[str], going: bool):
-    """How far it is, with Stop or Go on."""
+def _show_state(found: ClipTrajectories, models: Sequence[str], going: bool, n_known: int, n_own: int):
+    """How far it is, with Stop or Go on; the user's segments come first."""
     with st.container(horizontal=True, vertical_alignment="center"):
         place = st.empty()
         if going:
             st.button("Stop", on_click=_set_stopped, args=(found, True), key="stop")
         else:
             st.button("Go on", on_click=_set_stopped, args=(found, False), key="go-on", type="primary")
-    _show_progress(place, found, models)
+    if n_known < n_own:
+        place.progress(n_known / n_own, f"Your segments: {n_known:,} of {n_own:,} predicted")
+    else:
+        _show_progress(place, found, models)
     return place
 
 
 def _show_progress(place, found: ClipTrajectories, models: Sequence[str]) -> None:
-    if found.is_done(models):
-        text = "Predicting your segments"
-    elif all(found.covers(name) for name in models):
+    if all(found.covers(name) for name in models):
         hop_s = max(found.partials[name].predicted_hop_s for name in models)
         text = f"All of it is analysed every {hop_s:g} s, not yet in between"
     else:
@@ -170,7 +172,8 @@ def _show_lines(
         st.caption(about_reference)
     units.show_speakers(name, own, known)
     _show_segments(clip, name, first, own, known)
-    export.show_exports(clip, found, lines, list(zip(own, known, strict=False)))
+    rest = [Segment(one.start_s, one.end_s, NOT_ANALYSED) for one in own[len(known) :]]
+    export.show_exports(clip, found, lines, list(zip(own, [*known, *rest], strict=True)))
 
 
 def _describe_reference(found: ClipTrajectories, names: Sequence[str]) -> str:

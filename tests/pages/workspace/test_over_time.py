@@ -215,6 +215,25 @@ def test_segments_of_a_file_are_the_units_and_speakers_have_means(page, files, e
     assert erased == [file.file_id] and not any(uploader.value for uploader in page.file_uploader)
 
 
+def test_segments_that_were_not_predicted_are_in_the_files_and_counted(page, files, monkeypatch):
+    predict = units.predict_annotations
+    monkeypatch.setattr(units, "CPU_BATCH_SIZE", 1)
+
+    def stopped_after_one(model, waveform, annotations, *given):
+        clip_trajectories(page).stopped = True  # what a click on Stop does
+        return predict(model, waveform, annotations, *given)
+
+    open_sample(page)
+    monkeypatch.setattr(units, "predict_annotations", stopped_after_one)
+    take_segments(page, "turns.csv", OWN)
+    assert page.get("progress")[0].proto.text == "Your segments: 1 of 3 predicted"
+    assert export.PARTIAL_WORDS in texts(page)
+    own = json.loads(files["Download JSON"])["own_segments"]
+    assert [(row["start_s"], row["label"]) for row in own] == [(0.2, "hello"), (1.0, "there"), (2.5, "")]
+    assert own[0]["answer"] != NOT_ANALYSED and [row["answer"] for row in own[1:]] == [NOT_ANALYSED] * 2
+    assert "emotion ben" in tiers(files["Download TextGrid"])
+
+
 def test_segments_are_of_one_clip(page, speech):
     open_sample(page)
     assert "SRT holds your segments" in texts(take_segments(page, "turns.csv", OWN))
