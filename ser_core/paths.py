@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO, Any
 
 PACKAGE = Path(__file__).parent
 ROOT = PACKAGE.parent if (PACKAGE.parent / "pyproject.toml").is_file() else PACKAGE
@@ -57,6 +58,13 @@ def atomic_path(path: Path) -> Iterator[Path]:
 def _is_stream(path: Path) -> bool:
     """Whether a file put in its place would take it from every other program."""
     return path.parent in STREAMS or (path.exists() and not path.is_file() and not path.is_dir())
+
+
+@contextmanager
+def atomic_file(path: Path, mode: str, **options: Any) -> Iterator[IO]:
+    """A file open for writing, for a library that needs one; arguments as open(), errors as atomic_path."""
+    with atomic_path(path) as temporary, temporary.open(mode, **options) as file:
+        yield file
 
 
 def file_sha256(path: Path) -> str:

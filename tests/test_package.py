@@ -234,7 +234,7 @@ def test_writers_of_one_file_wait_for_each_other(tmp_path):
     def write(letter: str) -> None:
         start.wait()
         for _ in range(50):
-            with paths.atomic_path(path) as temporary, temporary.open("w") as file:
+            with paths.atomic_file(path, "w") as file:
                 for _ in range(3):
                     file.write(letter)
                     file.flush()

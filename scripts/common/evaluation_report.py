@@ -88,10 +88,7 @@ def write_predictions(path: Path, tables: Mapping[str, PredictionTable], emotion
     """
     columns = ("path", "corpus", "speaker", "emotion", "predicted", "confidence", "abstained", *EMOTIONS)
     several = ["model"] * (len(tables) > 1)
-    with (
-        paths.atomic_path(path) as temporary,
-        temporary.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file,
-    ):
+    with paths.atomic_file(path, "w", newline="", encoding="utf-8", errors="backslashreplace") as file:
         writer = csv.DictWriter(file, [*several, *columns], extrasaction="ignore", lineterminator="\n")
         writer.writeheader()
         for name, table in tables.items():

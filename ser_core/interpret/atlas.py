@@ -87,7 +87,7 @@ class Atlas:
     def save(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         maps: dict[str, Any] = {f"map_{i}": xy.astype(np.float32) for i, xy in enumerate(self.maps.values())}
-        with paths.atomic_path(path) as temporary, temporary.open("wb") as file:  # numpy adds a suffix to a path
+        with paths.atomic_file(path, "wb") as file:
             np.savez_compressed(
                 file,
                 about=json.dumps(

@@ -200,7 +200,7 @@ def _read_partial(path: Path, ids: Sequence[str]) -> list[ClipEmbeddings]:
 
 
 def _write_partial(path: Path, ids: Sequence[str], done: ClipEmbeddings) -> None:
-    with paths.atomic_path(path) as temporary, temporary.open("wb") as file:  # numpy adds a suffix to a path
+    with paths.atomic_file(path, "wb") as file:
         np.savez(
             file,
             ids=ids[: len(done.n_windows)],

@@ -138,7 +138,7 @@ def _read_functionals(path: Path, settings: str) -> dict[str, np.ndarray]:
 
 
 def _write_functionals(path: Path, settings: str, known: dict[str, np.ndarray]) -> None:
-    with paths.atomic_path(path) as temporary, temporary.open("wb") as file:  # numpy adds a suffix to a path
+    with paths.atomic_file(path, "wb") as file:
         np.savez(
             file,
             settings=settings,

@@ -59,7 +59,7 @@ def _overlapping(rows: dict[str, Row]) -> set[str]:
 
 
 def write_index(folder: Path, rows: dict[str, Row]) -> None:
-    with paths.atomic_path(folder / INDEX_FILE) as temporary, temporary.open("w", newline="") as file:
+    with paths.atomic_file(folder / INDEX_FILE, "w", newline="") as file:
         lines = ((name, *(row[:-1] if row.crc32 == NO_CHECKSUM else row)) for name, row in rows.items())
         csv.writer(file, lineterminator="\n").writerows([INDEX_COLUMNS, *lines])
 

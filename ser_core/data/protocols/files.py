@@ -30,7 +30,7 @@ def write_protocol(name: str, utterances: Iterable[Utterance]) -> Path:
     column = "part" if "train" in assigned.values() else "fold"
     path = paths.PROTOCOLS / f"{name}.csv"
     path.parent.mkdir(parents=True, exist_ok=True)
-    with paths.atomic_path(path) as temporary, temporary.open("w", newline="") as file:
+    with paths.atomic_file(path, "w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["utterance", "corpus", "speaker", "emotion", column])
         writer.writerows([u.id, u.corpus, u.speaker, u.emotion, assigned[u.id]] for u in ordered if u.id in assigned)
