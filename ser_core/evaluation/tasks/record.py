@@ -1,7 +1,6 @@
 """The record of an evaluation: written, computed again, and compared with new figures."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from ser_core.evaluation.scoring.metrics import Metrics, compute_metrics
 from ser_core.evaluation.scoring.predictions import BOOTSTRAP_SEED, PredictionTable
 from ser_core.evaluation.tasks.task import EvaluationTask
 from ser_core.models import METRICS_FILE, weights_sha256
+from ser_core.training import flatten_config
 
 
 def build_result(task: EvaluationTask, predictions: PredictionTable, metrics: Metrics) -> EvaluationResult:
@@ -132,19 +132,10 @@ def compare_with_recorded(
 
 
 def _reproduction(file: str, recorded: dict, new: dict) -> Reproduction:
-    before, now = dict(_leaves(recorded)), dict(_leaves(new))
+    before, now = flatten_config(recorded), flatten_config(new)
     names = (name for name in now | before if now.get(name) != before.get(name))
     changes = {name: (before.get(name), now.get(name)) for name in names}
     return Reproduction(file, recorded == new, changes)
-
-
-def _leaves(value: object, name: str = "") -> Iterator[tuple[str, object]]:
-    """Dotted names and values of a nested dict: ("pooled.uar", 0.5)."""
-    if isinstance(value, dict):
-        for key, item in value.items():
-            yield from _leaves(item, f"{name}.{key}".lstrip("."))
-    else:
-        yield name, value
 
 
 def _as_json(values: dict) -> dict:
