@@ -20,6 +20,13 @@ class OneTimeStoreError(ValueError):
     """Recording that cannot be stored; the message names the cause and the cure."""
 
 
+def run_later(after_s: float, function: Callable[[], None]) -> None:
+    """Runs a function in a thread of its own, which keeps no process alive."""
+    timer = threading.Timer(after_s, function)
+    timer.daemon = True
+    timer.start()
+
+
 class OneTimeStore:
     """Store of recordings by token, each read at most once. Thread-safe."""
 
@@ -74,7 +81,7 @@ class OneTimeStore:
             self._entries[token] = self._clock() + self._lifetime_s, content
             needs_timer, self._timer_running = not self._timer_running, True
         if needs_timer:
-            self._schedule_cleanup(self._lifetime_s)
+            run_later(self._lifetime_s, self._clean_up)
         return token
 
     def wait_s(self) -> int:
@@ -93,19 +100,14 @@ class OneTimeStore:
         with self._lock:
             self._entries = {token: entry for token, entry in self._entries.items() if entry[0] > now}
 
-    def _schedule_cleanup(self, seconds: float) -> None:
-        """Start the timer that deletes expired recordings without further calls; one for all of them."""
-        timer = threading.Timer(seconds, self._clean_up)
-        timer.daemon = True
-        timer.start()
-
     def _clean_up(self) -> None:
+        """Deletes expired recordings without further calls, by one timer for all of them."""
         self._drop_expired()
         with self._lock:
             expiry_times = [expiry for expiry, _ in self._entries.values()]
             self._timer_running = bool(expiry_times)
         if expiry_times:
-            self._schedule_cleanup(max(0.0, min(expiry_times) - self._clock()))
+            run_later(max(0.0, min(expiry_times) - self._clock()), self._clean_up)
 
 
 recording_store = OneTimeStore()

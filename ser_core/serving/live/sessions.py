@@ -19,7 +19,7 @@ from ser_core.inference import LiveSession, Reference, shared_model
 from ser_core.labels import EMOTIONS
 from ser_core.models import SERModel, limit_emotions, resolve_model
 from ser_core.serving.live.text import SessionTotals, live_message, session_summary
-from ser_core.serving.one_time_store import OneTimeStore, recording_store
+from ser_core.serving.one_time_store import OneTimeStore, recording_store, run_later
 
 MAX_LIVE_SESSIONS, MAX_SESSIONS_PER_ADDRESS = 16, 12
 MAX_RECORDED_BYTES = 300_000_000  # of all sessions: more than two hours
@@ -43,13 +43,6 @@ class _PageSession:
     is_left: bool = False  # the connection to its page has ended, and nothing came since then
     address: str = ""
     lock: threading.Lock = field(default_factory=threading.Lock)
-
-
-def run_later(after_s: float, function: Callable[[], None]) -> None:
-    """Runs a function in a thread of its own, which keeps no process alive."""
-    timer = threading.Timer(after_s, function)
-    timer.daemon = True
-    timer.start()
 
 
 class LiveSessions:
