@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -44,6 +45,8 @@ from ser_core.models.zoo.layers import fold_batch_norms
 
 WEIGHTS_HASH = "weights_sha256"  # in config.json: its weights are those of the same save
 N_VERSION_DIGITS = 8  # hexadecimal digits of the hash that names a version
+
+Content = TypeVar("Content")
 
 
 def models_with_reference() -> tuple[str, ...]:
@@ -98,9 +101,10 @@ def load_model(name_or_folder: str | Path, device: str = "auto") -> SERModel:
         )
     model.name, model.version = checkpoint_name(folder), _version(model, digest)
     model.metrics = read_metrics(folder)
-    model.novelty = _read_novelty(folder / NOVELTY_FILE) or model.novelty  # a fusion has that of a member
+    if (folder / NOVELTY_FILE).is_file():  # else a fusion has that of a member
+        model.novelty = _read_further(folder / NOVELTY_FILE, NoveltyDetector.load)
     if (folder / OFFSETS_FILE).is_file():
-        model.emotion_offsets = _read_offsets(folder / OFFSETS_FILE, model)
+        model.emotion_offsets = _read_further(folder / OFFSETS_FILE, partial(load_offsets, model=model))
     model.to(device).eval()
     fold_batch_norms(model)
     return model
@@ -238,18 +242,18 @@ def save_model(
         binary[NOVELTY_FILE] = novelty.save
     if offsets is not None:
         binary[OFFSETS_FILE] = partial(save_offsets, offsets)
-    texts = {name: _text_writer(_as_text(content)) for name, content in files.items() if name != CONFIG_FILE}
+    texts = {name: partial(_write_json, content) for name, content in files.items() if name != CONFIG_FILE}
 
     def write_config(temporary: Path) -> None:
         """Written after the weights, whose hash it holds."""
         digest = paths.file_sha256(temporary.with_name(f"{model.weights_file}.tmp"))  # as paths.atomic_path names it
-        temporary.write_text(_as_text(files[CONFIG_FILE] | {WEIGHTS_HASH: digest}))
+        _write_json(files[CONFIG_FILE] | {WEIGHTS_HASH: digest}, temporary)
 
     _write_atomically(folder, binary | texts | {CONFIG_FILE: write_config})
 
 
-def _as_text(content: dict) -> str:
-    return json.dumps(content, indent=1) + "\n"
+def _write_json(content: dict, path: Path) -> None:
+    path.write_text(json.dumps(content, indent=1) + "\n")
 
 
 def save_metrics_and_card(folder: Path, metrics: dict, card: str) -> None:
@@ -258,11 +262,9 @@ def save_metrics_and_card(folder: Path, metrics: dict, card: str) -> None:
     Raises:
         CheckpointError: a full disk.
     """
-    _write_atomically(folder, {METRICS_FILE: _text_writer(_as_text(metrics)), CARD_FILE: _text_writer(card)})
-
-
-def _text_writer(text: str) -> Callable[[Path], object]:
-    return lambda temporary: temporary.write_text(text)
+    _write_atomically(
+        folder, {METRICS_FILE: partial(_write_json, metrics), CARD_FILE: lambda path: path.write_text(card)}
+    )
 
 
 def _write_atomically(folder: Path, files: dict[str, Callable[[Path], object]]) -> None:
@@ -276,16 +278,10 @@ def _write_atomically(folder: Path, files: dict[str, Callable[[Path], object]]) 
         raise CheckpointError(f"{folder.name} cannot be saved: {error}. The previous files are untouched.") from error
 
 
-def _read_novelty(path: Path) -> NoveltyDetector | None:
+def _read_further(path: Path, read: Callable[[Path], Content]) -> Content:
+    """The content of a file beside the weights."""
     try:
-        return NoveltyDetector.load(path) if path.is_file() else None
-    except ValueError as error:
-        raise CheckpointError(f"{path.parent.name}/{error}: get or train the model again.") from None
-
-
-def _read_offsets(path: Path, model: SERModel) -> np.ndarray:
-    try:
-        return load_offsets(path, model)
+        return read(path)
     except ValueError as error:
         raise CheckpointError(f"{path.parent.name}/{error}: get or train the model again.") from None
 
