@@ -65,15 +65,13 @@ def render_blocks() -> dict[str, str]:
     """
     found = compare_all()
     speakers, corpora = (load_cross_validation(protocol) for protocol in (SPEAKER_INDEPENDENT, LEAVE_ONE_CORPUS_OUT))
-    blocks = {block.__name__: block() for block in (scores, benchmark, experiments, robustness, non_speech)}
+    measured = (scores, benchmark, experiments, robustness, non_speech, left_out_summary, possible_emotions)
     compared = (table_resonet, table_ravdess, leakage, speaker_independent, mcnemar)
+    blocks = {block.__name__: block() for block in (*measured, default_folds, default_mean)}
     blocks |= {block.__name__: block(found) for block in compared}
-    folds = {"all_folds": all_folds(speakers)}
-    blocks["left_out_summary"] = left_out_summary()
-    blocks |= {block.__name__: block() for block in (default_folds, default_mean, possible_emotions)}
-    blocks["left_out"] = recorded_tables(LEFT_OUT)
-    blocks["unseen_speakers"] = recorded_tables(SPEAKER_INDEPENDENT_8)
-    return blocks | folds | {"cross_corpus": cross_corpus(corpora), "listeners": listeners(corpora)}
+    blocks |= {block.__name__: block(corpora) for block in (cross_corpus, listeners)}
+    recorded = {"left_out": recorded_tables(LEFT_OUT), "unseen_speakers": recorded_tables(SPEAKER_INDEPENDENT_8)}
+    return blocks | recorded | {"all_folds": all_folds(speakers)}
 
 
 def recompute() -> None:
