@@ -4,13 +4,13 @@ python -m scripts.results_tables                writes both; with --check, exit 
 python -m scripts.results_tables --recompute    first computes all metrics again, from the recorded predictions
 """
 
-import re
 import sys
 from pathlib import Path
 
 from scripts.common.errors import explains
 from scripts.common.flags import command_parser
 from scripts.common.head_tables import left_out_summary, recorded_tables
+from scripts.common.tables import fill_blocks
 from scripts.result_blocks.comparisons import (
     compare_all,
     leakage,
@@ -91,14 +91,6 @@ def recompute() -> None:
     for path in list_results():
         if recompute_result(path):
             print(f"recomputed: {path.parent.name}/{path.name}")
-
-
-def fill_blocks(text: str, blocks: dict[str, str]) -> str:
-    """The text with the content between each pair of marks replaced."""
-    for name, block in blocks.items():
-        marks = re.compile(rf"(<!-- {name} -->).*?(<!-- /{name} -->)", re.S)
-        text = marks.sub(lambda found, block=block: f"{found[1]}\n\n{block}\n\n{found[2]}", text)
-    return text
 
 
 @explains(ComparisonError, ProtocolError, ResultError)

@@ -11,6 +11,7 @@ import yaml
 
 import ser_core
 from scripts import results_tables
+from scripts.common.tables import fill_blocks
 from scripts.result_blocks import measured
 from ser_core import __version__
 from ser_core.evaluation import citation_bibtex
@@ -47,7 +48,7 @@ def _leads_nowhere(page: Path, link: str) -> bool:
 def test_figures_are_those_of_the_result_files():
     blocks = results_tables.render_blocks()
     texts = [path.read_text() for path in results_tables.DOCUMENTS]
-    assert [results_tables.fill_blocks(text, blocks) for text in texts] == texts
+    assert [fill_blocks(text, blocks) for text in texts] == texts
     assert [name for name in blocks if f"<!-- {name} -->" not in "".join(texts)] == []
 
 

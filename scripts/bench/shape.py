@@ -9,7 +9,6 @@ A room is a package or a module directly in ser_core/ or pages/. Imports inside 
 
 import ast
 import io
-import re
 import subprocess
 import sys
 import tarfile
@@ -20,6 +19,7 @@ from pathlib import Path
 import networkx as nx
 
 from scripts.common.flags import command_parser
+from scripts.common.tables import fill_blocks
 from ser_core import paths
 
 PARTS = ("ser_core", "pages", "scripts")
@@ -158,13 +158,6 @@ def shape_table(columns: dict[str, Shape]) -> str:
     return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
 
 
-def write_table(page: Path, table: str) -> None:
-    """Replaces the text between the marks of the page."""
-    marks = re.compile(r"(<!-- shape -->).*?(<!-- /shape -->)", re.S)
-    text = marks.sub(lambda found: f"{found[1]}\n\n{table}\n\n{found[2]}", page.read_text())
-    paths.write_text(page, text)
-
-
 def main(arguments: list[str] | None = None) -> int:
     parser = command_parser(__doc__)
     parser.add_argument("commit", nargs="?", help="compare this commit with the tree")
@@ -178,7 +171,7 @@ def main(arguments: list[str] | None = None) -> int:
     table = shape_table(before | {"now": measure_shape(paths.ROOT)})
     print(table)
     if options.write:
-        write_table(PAGE, table)
+        paths.write_text(PAGE, fill_blocks(PAGE.read_text(), {"shape": table}))
     return 0
 
 

@@ -1,5 +1,6 @@
-"""Text tables and progress bars on the terminal."""
+"""Text tables and progress bars on the terminal, tables in documents."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
@@ -45,3 +46,11 @@ def print_table(header: Sequence[str], rows: Iterable[Sequence[str]], title: str
             for i, (cell, width) in enumerate(zip(line, widths, strict=True))
         )
         print("  ".join(cells).rstrip())
+
+
+def fill_blocks(text: str, blocks: dict[str, str]) -> str:
+    """A document with the content between each pair of marks, <!-- name --> and <!-- /name -->, replaced."""
+    for name, block in blocks.items():
+        marks = re.compile(rf"(<!-- {name} -->).*?(<!-- /{name} -->)", re.S)
+        text = marks.sub(lambda found, block=block: f"{found[1]}\n\n{block}\n\n{found[2]}", text)
+    return text

@@ -5,6 +5,7 @@ import subprocess
 import pytest
 
 from scripts.bench import shape
+from scripts.common.tables import fill_blocks
 from ser_core import paths
 
 TREE = {
@@ -42,14 +43,13 @@ def test_the_figures_of_a_small_tree(tree):
     assert (past_a_face, declared) == (2, 1)  # models.base.f, and the module audio.io
 
 
-def test_the_table_has_a_row_for_each_figure_and_replaces_the_one_of_the_page(tree, tmp_path):
+def test_the_table_has_a_row_for_each_figure_and_replaces_the_one_of_the_page(tree):
     table = shape.shape_table({"before": shape.measure_shape(tree), "now": shape.measure_shape(tree)})
     assert table.splitlines()[0] == "|  | before | now |" and "| rooms | 6 | 6 |" in table
-    page = tmp_path / "page.md"
-    page.write_text("a\n<!-- shape -->\n<!-- /shape -->\nb\n")
+    page = "a\n<!-- shape -->\n<!-- /shape -->\nb\n"
     for _ in range(2):
-        shape.write_table(page, table)
-    assert page.read_text() == f"a\n<!-- shape -->\n\n{table}\n\n<!-- /shape -->\nb\n"
+        page = fill_blocks(page, {"shape": table})
+    assert page == f"a\n<!-- shape -->\n\n{table}\n\n<!-- /shape -->\nb\n"
 
 
 def test_the_page_has_the_table(tree):
