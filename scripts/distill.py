@@ -13,6 +13,7 @@ from pathlib import Path
 
 from scripts import train
 from scripts.common.flags import command_parser
+from ser_core import paths
 from ser_core.data import PROTOCOLS, SPEAKER_INDEPENDENT
 
 MODEL = "prosonet"
@@ -25,25 +26,25 @@ TEACHERS: dict[str, tuple[str, ...]] = {
 DISTILLATION = 0.9  # 0.5 was no different on the development speakers
 
 
-def run_name(protocol: str, fold: str | None) -> str:
-    """Name of the student's run, and prefix of its teachers' runs."""
-    return "-".join(filter(None, (MODEL, protocol, fold)))
+def run_name(protocol: str, fold: str | None, teacher: str | None = None) -> str:
+    """Name of the run of the student, or of one teacher."""
+    return "-".join(filter(None, (MODEL, protocol, fold, teacher)))
 
 
 def arguments(protocol: str, fold: str | None, teacher: str | None = None) -> list[str]:
     """Arguments of scripts.train for one teacher, or for the student."""
-    run = run_name(protocol, fold)
     part = [MODEL, "--protocol", protocol, *(["--fold", fold] if fold else []), "--resume"]
+    run = [*part, "--run", run_name(protocol, fold, teacher)]
     if teacher:
         changes = TEACHERS[teacher]
-        return [*part, "--run", f"{run}-{teacher}", *(["--set", *changes] if changes else [])]
-    folders = [str(checkpoint(f"{run}-{name}")) for name in TEACHERS]
-    return [*part, "--run", run, "--set", f"distillation={DISTILLATION}", "--teachers", *folders]
+        return [*run, *(["--set", *changes] if changes else [])]
+    folders = [str(checkpoint(run_name(protocol, fold, name))) for name in TEACHERS]
+    return [*run, "--set", f"distillation={DISTILLATION}", "--teachers", *folders]
 
 
 def checkpoint(run: str) -> Path:
     """Checkpoint folder of a finished run."""
-    return Path("runs") / run / "checkpoint"
+    return paths.RUNS / run / "checkpoint"
 
 
 def main(given: list[str] | None = None) -> int:
@@ -51,12 +52,11 @@ def main(given: list[str] | None = None) -> int:
     parser.add_argument("--protocol", choices=PROTOCOLS, default=SPEAKER_INDEPENDENT)
     parser.add_argument("--fold", help="the fold that is tested, so never trained on")
     options = parser.parse_args(given)
-    part = options.protocol, options.fold
     for teacher in (*TEACHERS, None):
-        run = "-".join(filter(None, (run_name(*part), teacher)))
-        if checkpoint(run).is_dir():
-            print(f"{run} is already finished.")
-        elif code := train.main(arguments(*part, teacher)):
+        part = options.protocol, options.fold, teacher
+        if checkpoint(run_name(*part)).is_dir():
+            print(f"{run_name(*part)} is already finished.")
+        elif code := train.main(arguments(*part)):
             return code
     return 0
 

@@ -161,7 +161,7 @@ def check_flags(parser: argparse.ArgumentParser, options: argparse.Namespace) ->
     if unused:
         flags = ", ".join("--" + name.replace("_", "-") for name in unused)
         parser.error(f"{options.model} is trained without {flags}: leave it out")
-    if options.run and (options.run == ".." or options.run != Path("runs", options.run).name):
+    if options.run and (options.run == ".." or options.run != (paths.RUNS / options.run).name):
         parser.error(f"--run {options.run}: give a plain name, that of a folder below runs/")
 
 
@@ -171,7 +171,7 @@ def train(options: argparse.Namespace, command: str) -> None:
     Raises:
         one of ERRORS, or OSError.
     """
-    folder = Path("runs") / run_name(options)
+    folder = paths.RUNS / run_name(options)
     run = TrainingRun(folder, options.resume, start_name(options.start) if options.start else "", command)
     if MODELS[options.model][0] == "whisper":
         head = head_recipe(overrides(options))

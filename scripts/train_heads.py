@@ -44,7 +44,7 @@ MAX_ROUNDING = 0.01  # of the scores of a corpus, what clips near a tie change o
 
 def fold_checkpoint(model_name: str, protocol: str, fold: str) -> Path:
     """Checkpoint of the run of one fold."""
-    return Path("runs") / f"{model_name}-{protocol}-{fold}" / "checkpoint"
+    return paths.RUNS / f"{model_name}-{protocol}-{fold}" / "checkpoint"
 
 
 def check_settings(model_name: str, protocol: str, fold: str) -> None:

@@ -11,14 +11,12 @@ Needs `python -m scripts.prepare_corpora` once. Each row is a run under runs/, m
 import shlex
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 
 from scripts import train
 from scripts.common.flags import command_parser
+from ser_core import paths
 from ser_core.models import CONFIG_FILE
 from ser_core.training import TrainingError, checkpoint_recipe, recipe_for_model
-
-RUNS = Path("runs")
 
 
 @dataclass(frozen=True)
@@ -37,7 +35,7 @@ class Row:
     @property
     def is_done(self) -> bool:
         """Whether there is a checkpoint, and for a network one of the current recipe."""
-        config = RUNS / self.run / "checkpoint" / CONFIG_FILE
+        config = paths.RUNS / self.run / "checkpoint" / CONFIG_FILE
         if not config.is_file() or self.model in CLASSICAL:
             return config.is_file()
         try:

@@ -21,7 +21,6 @@ from ser_core.training.trainer import TrainConfig
 @pytest.fixture
 def trained(workplace, monkeypatch):
     """A function that runs train_tables: its exit code, and the models that were trained; `codes` by model."""
-    monkeypatch.setattr(train_tables, "RUNS", workplace / "runs")
 
     def run(*arguments: str, **codes: int) -> tuple[int, list[str]]:
         asked = []
