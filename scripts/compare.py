@@ -149,7 +149,6 @@ def compare(split: str, options: argparse.Namespace) -> None:
     results = [load_result(path) for path in list_results(split)]
     comparison = compare_results(results, published_table(split), left_out_uars())
     path = options.json or paths.RESULTS / f"comparison-{split}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
     paths.write_json(path, comparison.to_dict())  # before the table, whose reader may have enough of it
     show(comparison)
     if options.html:

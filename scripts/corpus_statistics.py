@@ -4,7 +4,6 @@ python -m scripts.prepare_corpora           first, once: needs SER_CORPORA
 python -m scripts.corpus_statistics [--json FILE]     writes assets/results/corpora.json; a few minutes on one core
 """
 
-import json
 import sys
 
 from scripts.common.bars import tqdm
@@ -63,8 +62,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--json", type=result_path, default=RESULT, help="where the result goes")
     options = parser.parse_args(arguments)
     summary = measure_all()
-    options.json.parent.mkdir(parents=True, exist_ok=True)
-    paths.write_text(options.json, json.dumps(summary, indent=1, allow_nan=False) + "\n")
+    paths.write_json(options.json, summary, allow_nan=False)
     print_medians(summary)
     return 0
 

@@ -85,10 +85,10 @@ def write_bytes(path: Path, content: bytes) -> None:
         temporary.write_bytes(content)
 
 
-def write_json(path: Path, content: object) -> None:
+def write_json(path: Path, content: object, allow_nan: bool = True) -> None:
     """Writes a JSON file with a value a line, in a folder that is made if missing; errors as atomic_path."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_text(path, json.dumps(content, indent=1) + "\n")
+    write_text(path, json.dumps(content, indent=1, allow_nan=allow_nan) + "\n")
 
 
 @contextmanager

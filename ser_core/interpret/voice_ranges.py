@@ -131,9 +131,7 @@ def _ranges(measured: Sequence[Mapping[str, float]]) -> dict[str, VoiceRange]:
 
 def write_voice_ranges(found: VoiceRanges, path: Path) -> None:
     """Writes JSON."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    content = json.dumps({"percentiles": VOICE_PERCENTILES, **asdict(found)}, indent=1, allow_nan=False)
-    paths.write_text(path, f"{content}\n")
+    paths.write_json(path, {"percentiles": VOICE_PERCENTILES, **asdict(found)}, allow_nan=False)
 
 
 def load_voice_ranges() -> VoiceRanges | None:
