@@ -5,7 +5,6 @@ import io
 import json
 import os
 import sys
-import wave
 import zipfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +17,7 @@ import numpy as np
 import torch
 from safetensors import safe_open
 
-from ser_core.audio import SAMPLE_RATE
+from ser_core.audio import SAMPLE_RATE, encode_wav
 from ser_core.data import AudioStore, decode_recordings, download_corpus, read_corpora, read_protocol
 from ser_core.inference import exclusive_lock, finish_job, open_job, run_job
 from ser_core.interpret import RAW_FEATURES, export_atlas
@@ -68,11 +67,7 @@ def _write_wav(path: Path, rng: np.random.Generator) -> None:
 
 
 def _wav(rng: np.random.Generator, duration_s: float) -> bytes:
-    buffer = io.BytesIO()
-    with wave.open(buffer, "wb") as file:
-        file.setparams((1, 2, SAMPLE_RATE, 0, "NONE", ""))
-        file.writeframes(rng.normal(0, 3000, round(duration_s * SAMPLE_RATE)).astype("<i2").tobytes())
-    return buffer.getvalue()
+    return encode_wav(rng.normal(0, 3000, round(duration_s * SAMPLE_RATE)).astype(np.int16))
 
 
 def _utterances(base: Path):
