@@ -55,10 +55,8 @@ def confusion_by_corpus(
     Args:
         y_pred: index of the predicted label of each clip, shape = (n_clips,).
     """
-    y_true, corpora = (
-        np.array([labels.index(clip.emotion) for clip in clips]),
-        np.array([clip.corpus for clip in clips]),
-    )
+    y_true = np.array([labels.index(clip.emotion) for clip in clips])
+    corpora = np.array([clip.corpus for clip in clips])
     return {
         str(corpus): confusion_matrix(y_true[corpora == corpus], y_pred[corpora == corpus], len(labels))
         for corpus in np.unique(corpora)

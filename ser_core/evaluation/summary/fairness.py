@@ -36,13 +36,10 @@ def score_groups(predictions: PredictionTable, by: str) -> dict[str, Scores]:
         order = [group for group in dict.fromkeys([*CORPUS_NAMES.values(), *found]) if group in found]
     else:
         order = sorted(found, key=lambda group: (not group.startswith("below"), group))
-    return {group: _scores(_select(predictions, group_of, group)) for group in order}
+    return {group: _scores(predictions, group_of, group) for group in order}
 
 
-def _select(predictions: PredictionTable, group_of: Callable[[Utterance], str | None], group: str) -> PredictionTable:
-    return predictions.select(lambda utterance: group_of(utterance) == group)
-
-
-def _scores(part: PredictionTable) -> Scores:
+def _scores(predictions: PredictionTable, group_of: Callable[[Utterance], str | None], group: str) -> Scores:
     """With intervals over the speakers of all corpora as one sample: a group has few speakers of each."""
+    part = predictions.select(lambda utterance: group_of(utterance) == group)
     return compute_scores(part.y_true, part.y_pred, part.speakers, len(part.labels), BOOTSTRAP_SEED)
