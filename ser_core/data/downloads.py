@@ -98,11 +98,10 @@ def read_json(url: str) -> dict:
     Raises:
         DownloadError: as for read_url, or the content is not a JSON object.
     """
+    text = read_url(url, {"Accept": "application/json"})
     try:
-        content = json.loads(read_url(url, {"Accept": "application/json"}))
-    except ValueError as error:
-        if isinstance(error, DownloadError):
-            raise
+        content = json.loads(text)
+    except ValueError:
         raise DownloadError(f"{url} does not return JSON: the service has changed or is out of order.") from None
     if not isinstance(content, dict):
         raise DownloadError(f"{url} does not return a JSON object: the service has changed.")
