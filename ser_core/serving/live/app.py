@@ -111,7 +111,7 @@ def _blocks(limits: RequestLimits, uploads: GradioUploads) -> gr.Blocks:
 
         def _open(request: gr.Request) -> gr.HTML:
             sessions.open(request.session_hash or "", client_address(request.request.scope))  # type: ignore[union-attr]  # set by Gradio
-            return _open_page(request)
+            return gr.HTML(page_id=request.session_hash, trajectory_available=is_serving.is_set())
 
         live.load(_open, None, page, api_visibility="private", queue=False, show_progress="hidden")
 
@@ -122,10 +122,6 @@ def _blocks(limits: RequestLimits, uploads: GradioUploads) -> gr.Blocks:
         _add_predict(limits, uploads)
     live.state_session_capacity = MAX_GRADIO_STATES
     return live.queue(max_size=MAX_WAITING_REQUESTS, api_open=False)
-
-
-def _open_page(request: gr.Request) -> gr.HTML:
-    return gr.HTML(page_id=request.session_hash, trajectory_available=is_serving.is_set())
 
 
 def _add_predict(limits: RequestLimits, uploads: GradioUploads) -> None:
