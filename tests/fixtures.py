@@ -114,6 +114,15 @@ def cache(crema_d, tmp_path_factory) -> Path:
 
 
 @pytest.fixture
+def workplace(tmp_path, monkeypatch, crema_d, cache) -> Path:
+    """A working folder with decoded recordings, where runs/ is written."""
+    monkeypatch.setenv("SER_CORPORA", str(crema_d))
+    monkeypatch.setenv("SER_CACHE", str(cache))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
 def atlas_folder(tmp_path, monkeypatch, cache, checkpoints) -> Path:
     """Folder of the atlases of one test; the cache holds clips of training and development speakers of `small`."""
     monkeypatch.setenv("SER_CACHE", str(tmp_path / "cache"))

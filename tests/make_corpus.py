@@ -33,6 +33,14 @@ def write_wav(path: Path, waveform: np.ndarray) -> Path:
     return path
 
 
+def empty_files(root: Path, *names: str) -> Path:
+    """The folder, with these files of no content."""
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
+    return root
+
+
 def write_crema_d(folder: Path, speakers=(*TRAIN_SPEAKERS, *DEV_SPEAKERS), sentences=("DFA", "ITH")) -> Path:
     """One file of each emotion, speaker and sentence; each emotion has its pitch, each file its length."""
     for i, speaker in enumerate(speakers):

@@ -37,6 +37,13 @@ def texts(page: AppTest) -> str:
     return "\n".join(element.value for kind in KINDS for element in page.get(kind))
 
 
+def open_sample(page: AppTest, key: str = "sample-low_slow.ogg") -> AppTest:
+    """The page with a sample."""
+    page.button(key=key).click().run()
+    assert not page.exception
+    return page
+
+
 def upload(page: AppTest, name: str, content: bytes) -> AppTest:
     """The page with a file in its first uploader."""
     page.file_uploader[0].upload(name, content).run()

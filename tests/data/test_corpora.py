@@ -11,15 +11,7 @@ from ser_core.data.corpora import corpora_root, read_corpora
 from ser_core.data.file_names import EXCLUDED_RECORDINGS, REPEATED_RECORDINGS, parse_filename
 from ser_core.data.utterances import CORPUS_LANGUAGES, CORPUS_NAMES, SPEECH_CORPORA, CorpusError
 from ser_core.labels import EMOTIONS
-from tests.make_corpus import write_wav
-
-
-def empty_files(root: Path, *names: str) -> Path:
-    for name in names:
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
-    return root
+from tests.make_corpus import empty_files, write_wav
 
 
 def parsed(name: str):

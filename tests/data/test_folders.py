@@ -14,15 +14,9 @@ from ser_core.data.folders import (
     read_folder,
 )
 from ser_core.data.utterances import CORPUS_NAMES, CorpusError
+from tests.make_corpus import empty_files
 
 ROWS = (("a.wav", "Ann", "angry"), ("sub/b.wav", "Bob", "Sad"), ("sub/ü.wav", "Ann", "happy"))
-
-
-def empty_files(root: Path, *names: str) -> Path:
-    for name in names:
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).touch()
-    return root
 
 
 def table(rows=ROWS, header=("path", "speaker", "emotion"), separator=",") -> str:

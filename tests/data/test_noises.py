@@ -1,20 +1,13 @@
 """ESC-50 as noise: parts by fold, classes in both trees, human sounds."""
 
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
 from ser_core.data.corpora import corpora_root
 from ser_core.data.noises import HUMAN_NOISE_CLASSES, NOISE_CLASSES, read_noises
 from ser_core.data.utterances import CorpusError
-
-
-def empty_files(root: Path, *names: str) -> Path:
-    for name in names:
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).touch()
-    return root
+from tests.make_corpus import empty_files
 
 
 def test_the_first_digit_is_the_fold(tmp_path):

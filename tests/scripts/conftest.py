@@ -59,15 +59,6 @@ def workbench(tmp_path, monkeypatch, corpora, checkpoints) -> Path:
 
 
 @pytest.fixture
-def workplace(tmp_path, monkeypatch, crema_d, cache) -> Path:
-    """A working folder with decoded recordings, where runs/ is written."""
-    monkeypatch.setenv("SER_CORPORA", str(crema_d))
-    monkeypatch.setenv("SER_CACHE", str(cache))
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-@pytest.fixture
 def run_evaluate(workbench, capsys):
     """A function that runs `evaluate`: exit code, standard output, standard error."""
 

@@ -384,15 +384,6 @@ def test_a_foreign_config_is_refused(saved, backbone):
 # --- from the command line -------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def workplace(tmp_path, monkeypatch, crema_d, cache) -> Path:
-    """A working folder with decoded recordings, where runs/ is written."""
-    monkeypatch.setenv("SER_CORPORA", str(crema_d))
-    monkeypatch.setenv("SER_CACHE", str(cache))
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 TRAIN = ["wav2vec2", "--protocol", "speaker-independent", "--fold", "0", "--epochs", "2", "--run", "x", "--partial"]
 
 

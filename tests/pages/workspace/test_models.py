@@ -20,7 +20,7 @@ from ser_core.inference.ensemble import ENSEMBLE_NAME
 from ser_core.inference.model_cache import unload_models
 from ser_core.labels import EMOTIONS
 from ser_core.models.checkpoint import Calibration
-from tests.make_page import open_view, session_of, texts
+from tests.make_page import open_sample, open_view, session_of, texts
 from tests.plots.test_report import prediction
 
 
@@ -33,12 +33,6 @@ def page(checkpoints, monkeypatch) -> AppTest:
     for box in ("models-table", "models-agreement", "models-input"):
         page.session_state[box] = True
     return page.run()
-
-
-def open_sample(page: AppTest, key: str = "sample-low_slow.ogg") -> AppTest:
-    page.button(key=key).click().run()
-    assert not page.exception
-    return page
 
 
 def test_an_empty_page_says_what_it_does(page):

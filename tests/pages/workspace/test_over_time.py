@@ -26,7 +26,7 @@ from ser_core.inference.segments import NOT_ANALYSED, Segment
 from ser_core.inference.smoothing import NO_SPEECH, Smoothing
 from ser_core.labels import AROUSAL_VALENCE, EMOTIONS
 from tests.inference.test_writers import tiers
-from tests.make_page import open_view, session_of, texts, upload, wav
+from tests.make_page import open_sample, open_view, session_of, texts, upload, wav
 
 SPEECH = Path("assets/samples/low_slow.ogg")
 RATE = 16_000
@@ -48,12 +48,6 @@ def files(monkeypatch) -> dict[str, str]:
         st, "download_button", lambda label, make, *_, **__: found.update({label: make() if callable(make) else make})
     )
     return found
-
-
-def open_sample(page: AppTest, key: str = "sample-low_slow.ogg") -> AppTest:
-    page.button(key=key).click().run()
-    assert not page.exception
-    return page
 
 
 def clip_trajectories(page: AppTest) -> trajectories.ClipTrajectories:
