@@ -252,8 +252,8 @@ def save_model(
     _write_atomically(folder, binary | texts | {CONFIG_FILE: write_config})
 
 
-def _write_json(content: dict, path: Path) -> None:
-    path.write_text(json.dumps(content, indent=1) + "\n")
+def _write_json(content: dict, temporary: Path) -> None:
+    temporary.write_text(json.dumps(content, indent=1) + "\n")
 
 
 def save_metrics_and_card(folder: Path, metrics: dict, card: str) -> None:
@@ -263,7 +263,7 @@ def save_metrics_and_card(folder: Path, metrics: dict, card: str) -> None:
         CheckpointError: a full disk.
     """
     _write_atomically(
-        folder, {METRICS_FILE: partial(_write_json, metrics), CARD_FILE: lambda path: path.write_text(card)}
+        folder, {METRICS_FILE: partial(_write_json, metrics), CARD_FILE: lambda temporary: temporary.write_text(card)}
     )
 
 
