@@ -11,6 +11,7 @@ from pages.many_files import state
 from pages.many_files.state import BatchItem
 from pages.ui.model_picker import clip_parts, get_model
 from pages.ui.session import session
+from pages.ui.text import counted
 from ser_core.data import FileLabel, FileLabels, label_files
 from ser_core.inference import MIN_SPEECH_TO_PREDICT_S, Prediction
 from ser_core.interpret import Atlas, AtlasError, load_atlas, nearest_neighbours
@@ -57,11 +58,18 @@ class Batch:
                 found.setdefault((row.item.digest, row.label.emotion), row)
         return [*found.values()]
 
+    @cached_property
+    def has_labels(self) -> bool:
+        """Whether any file has a label, possible or not."""
+        return any(row.label and row.label.emotion for row in self.rows)
+
     @property
-    def n_impossible(self) -> int:
-        """Files with the label of an emotion among which the models do not choose."""
+    def impossible_note(self) -> str:
+        """Files with the label of an emotion among which the models do not choose, as a sentence; "" without any."""
         labels = [row.label.emotion for row in self.rows if row.label and row.label.emotion]
-        return sum(label not in self.possible for label in labels)
+        n_files = sum(label not in self.possible for label in labels)
+        about = "with the label of an emotion that cannot occur by your choice (see Models): left out of all scores."
+        return f"{counted(n_files, 'file')} {about}" if n_files else ""
 
     @property
     def n_copies(self) -> int:

@@ -206,7 +206,7 @@ def table_row(row: BatchRow, batch: Batch, written: Callable[[str], str] = str) 
     item, models = row.item, batch.models
     found = item.with_ensemble(models)
     line: dict = {"file": item.name}
-    if batch.labelled:
+    if batch.has_labels:
         line["label"] = written(row.label.emotion) if row.label and row.label.emotion else ""
     if len(models) > 1:
         line["disagreement"] = item.disagreement(models)

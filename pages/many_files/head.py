@@ -28,7 +28,7 @@ def show(batch: Batch) -> None:
         "speakers it was not trained on, so that the figure holds for new speakers."
     )
     if not labelled:
-        st.info("Give labels first: the view “Labels” says how.")
+        st.info(batch.impossible_note or "Give labels first: the view “Labels” says how.")
         return
     _offer_training(labelled)
     now = state.upload_state()

@@ -25,6 +25,8 @@ def show(batch: Batch) -> None:
         with right:
             _show_confounds(labelled)
         _show_doubtful(batch, labelled)
+    elif note := batch.impossible_note:
+        st.info(note)
     else:
         st.info(
             "Labels are read from folders named after emotions, from a CSV with the columns path and emotion, or from "

@@ -11,7 +11,7 @@ from pages.many_files.state import upload_state
 from pages.ui.chart import chart
 from pages.ui.emotion import CHOICE_HELP, choose_only
 from pages.ui.layout import show_rows
-from pages.ui.text import UAR_HELP, counted
+from pages.ui.text import UAR_HELP
 from ser_core.inference import Prediction
 from ser_core.labels import EMOTIONS
 from ser_core.metrics import accuracy, uar
@@ -83,11 +83,8 @@ def _show_accuracy(batch: Batch) -> None:
 
 def _show_possible(batch: Batch) -> None:
     """Labels that the chosen emotions leave out of the scores, or an offer to choose those of the labels."""
-    if batch.n_impossible:
-        st.caption(
-            f"{counted(batch.n_impossible, 'file')} with the label of an emotion that cannot occur by your choice (see "
-            "Models): left out of all scores."
-        )
+    if note := batch.impossible_note:
+        st.caption(note)
     emotions = {row.label.emotion for row in batch.labelled if row.label}
     if batch.possible == EMOTIONS and 1 < len(emotions) < len(EMOTIONS) and not upload_state().running:
         label = f"Choose among the {len(emotions)} emotions of the labels only"

@@ -129,3 +129,16 @@ def test_an_unsure_answer_names_what_makes_the_model_sure_more_often(checkpoints
 
 def test_a_sure_answer_names_nothing(answer):
     assert "sure more often" not in texts(answer)
+
+
+def test_files_with_impossible_labels_alone_are_not_said_to_have_none(small):
+    page = open_page("many_files").run()
+    page.file_uploader[0].set_value([("1001_DFA_SAD_XX.ogg", SPEECH.read_bytes(), "audio/ogg")]).run()
+    choose(page, "happy", "angry")
+    (table,) = [frame.value for frame in page.dataframe if "file" in frame.value]
+    assert [*table["label"]] == [emotion_label("sad")]
+    for view in ("Labels", "Your own classifier"):
+        page.segmented_control(key="batch-view").set_value(view).run()
+        assert not page.exception and [box.value for box in page.info] == [
+            "1 file with the label of an emotion that cannot occur by your choice (see Models): left out of all scores."
+        ]
