@@ -68,7 +68,7 @@ class Batch:
         """Files with the label of an emotion among which the models do not choose, as a sentence; "" without any."""
         labels = [row.label.emotion for row in self.rows if row.label and row.label.emotion]
         n_files = sum(label not in self.possible for label in labels)
-        about = "with the label of an emotion that cannot occur by your choice (see Models): left out of all scores."
+        about = "with the label of an emotion that cannot occur, by the choice in Models: left out of all scores."
         return f"{counted(n_files, 'file')} {about}" if n_files else ""
 
     @property

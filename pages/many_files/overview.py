@@ -94,7 +94,8 @@ def _show_possible(batch: Batch) -> None:
 def label_scores(batch: Batch, model: str) -> LabelScores | None:
     """One model against the labels, for a report; None without a labelled file that it has run on."""
     rows = _accuracy_rows(batch, model)
-    return LabelScores(rows, confusion(batch.labelled, model), _training_note(rows)) if rows else None
+    notes = " ".join(filter(None, (_training_note(rows), batch.impossible_note)))
+    return LabelScores(rows, confusion(batch.labelled, model), notes) if rows else None
 
 
 def _training_note(rows: Sequence[dict]) -> str:

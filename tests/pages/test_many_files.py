@@ -16,6 +16,7 @@ from streamlit.testing.v1 import AppTest
 
 from pages.many_files import batch as batches, each_other, files, labels, own_map, run, state
 from pages.many_files.batch import DEVELOPMENT, OWN, TRAINING, UNSEEN, Batch, BatchRow
+from pages.many_files.overview import label_scores
 from pages.many_files.state import BatchItem, UploadState
 from pages.ui import model_picker
 from pages.ui.export import rows_as_csv
@@ -434,6 +435,13 @@ def test_the_report_has_every_file(monkeypatch):
     monkeypatch.setattr(files.state, "files", lambda: {"a.ogg": file})
     report_row = files._report_row(row("a.ogg"), row("a.ogg", x="sad").item.predictions["x"])
     assert "a.ogg" in batch_report("Many files", [report_row], {}) and len(report_row.load()) > 16_000
+
+
+def test_scores_in_a_report_say_which_labels_they_leave_out():
+    rows = [row("a.wav", label="sad", x="sad"), row("b.wav", label="fear", x="sad")]
+    about = "1 file with the label of an emotion that cannot occur"
+    limited = replace(batch_of(rows, "x"), possible=("sad", "angry"))
+    assert about in label_scores(limited, "x").note and not label_scores(batch_of(rows, "x"), "x").note
 
 
 def test_the_table_says_how_many_clips_each_prediction_is_relative_to(monkeypatch):

@@ -140,5 +140,5 @@ def test_files_with_impossible_labels_alone_are_not_said_to_have_none(small):
     for view in ("Labels", "Your own classifier"):
         page.segmented_control(key="batch-view").set_value(view).run()
         assert not page.exception and [box.value for box in page.info] == [
-            "1 file with the label of an emotion that cannot occur by your choice (see Models): left out of all scores."
+            "1 file with the label of an emotion that cannot occur, by the choice in Models: left out of all scores."
         ]

@@ -113,7 +113,8 @@ def batch_report(title: str, rows: Sequence[ReportRow], metrics: Mapping, scores
     """
     ordered = sorted(rows, key=lambda row: (_is_silent(row.prediction), row.prediction.confidence))
     labels, figures = [prediction_label(row.prediction) for row in rows], _Figures()
-    parts = [_section("1 file" if len(rows) == 1 else f"{len(rows)} files", figures.draw(label_count_bars(labels)))]
+    counts = _paragraph(_chosen_among(rows[0].prediction)) + figures.draw(label_count_bars(labels))
+    parts = [_section("1 file" if len(rows) == 1 else f"{len(rows)} files", counts)]
     if scores:
         parts.append(_section("Against the labels", _against_labels(scores, figures)))
     parts.append(_section("Files, the least certain first", _table(ordered)))
