@@ -172,8 +172,10 @@ def apply_adapter(model: SERModel, adapter: Adapter) -> SERModel:
     """A copy of the model with the correction in its last layer.
 
     Raises:
-        AdapterError: the adapter is of another model or version.
+        AdapterError: the adapter is of another model or version, or the model is limited or enrolled already.
     """
+    if "classify" in vars(model):  # bound to the last layer of before: the correction would have no effect
+        raise AdapterError("Apply the adapter to the model from load_model, then limit_emotions or enrolled_model.")
     if (adapter.model, adapter.version) != (model.name, model.version):
         raise AdapterError(
             f"This adapter is for {adapter.model}, version {adapter.version}; {model.name} here is {model.version}. "

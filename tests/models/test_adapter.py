@@ -20,6 +20,7 @@ from ser_core.models.adapter import (
     fit_adapter,
     last_layer,
 )
+from ser_core.models.possible import limit_emotions
 from ser_core.models.zoo.egemaps.classifier import EgemapsClassifier, EgemapsConfig
 
 CHOSEN = ("happy", "sad", "angry")
@@ -190,6 +191,14 @@ def test_another_model_or_version_is_refused(model, new_model):
     other.name, other.version = "small", "def"
     with pytest.raises(AdapterError, match=r"abc.*small .*def"):
         apply_adapter(other, adapter)
+
+
+def test_a_limited_model_is_refused_as_the_correction_would_have_no_effect(model, speech):
+    adapter = fit_adapter(model, *clips(3))
+    with pytest.raises(AdapterError, match="from load_model, then limit_emotions"):
+        apply_adapter(limit_emotions(model, CHOSEN), adapter)
+    adapted = limit_emotions(apply_adapter(model, adapter), CHOSEN)
+    assert predict(adapted, speech).probabilities != predict(limit_emotions(model, CHOSEN), speech).probabilities
 
 
 def test_a_model_without_a_last_layer_says_so():
