@@ -81,6 +81,8 @@ def _show_head(batch: Batch, head: OwnHead, rows: list[BatchRow]) -> None:
         )
         interval = " Brackets: 95% interval over speakers." if head.scores.uar_ci else ""
         st.caption(f"Cross-validation: {how}.{interval}")
+        if len(rows) < head.scores.n_clips:
+            st.caption("The models are not compared: some of its labels cannot occur, by the choice in Models.")
         content = json.dumps(head.to_dict(state.space_model(), get_model(state.space_model()).version))
         offer_download("Download the classifier", content, "own_classifier.json", "application/json")
     with right:
@@ -90,7 +92,7 @@ def _show_head(batch: Batch, head: OwnHead, rows: list[BatchRow]) -> None:
 
 def _score_lines(batch: Batch, head: OwnHead, rows: list[BatchRow]) -> list[dict]:
     lines = [_line("your own classifier", format_percent(head.scores.uar, head.scores.uar_ci), 0)]
-    for model in batch.models:
+    for model in batch.models if len(rows) == head.scores.n_clips else ():  # otherwise they are scored on other files
         n_known = sum(batch.part(row, model) == TRAINING for row in rows)
         has_run = len(predictions_of(rows, model)) == len(rows)  # on some of them it compares with nothing
         uar_percent = format_percent(float(uar(confusion(rows, model))), None) if has_run else NOT_ANALYSED

@@ -19,6 +19,7 @@ from pages.many_files.batch import DEVELOPMENT, OWN, TRAINING, UNSEEN, Batch, Ba
 from pages.many_files.overview import label_scores
 from pages.many_files.state import BatchItem, UploadState
 from pages.ui import model_picker
+from pages.ui.emotion import CHOICE_KEY
 from pages.ui.export import rows_as_csv
 from pages.ui.text import plain
 from ser_core.audio import load_audio
@@ -392,6 +393,10 @@ def test_a_classifier_is_offered_only_where_it_can_be_trained(page, speech):
         frame.value.set_index("classifier")["UAR %"] for frame in page.dataframe if "classifier" in frame.value
     ]
     assert scores["small"] == "not analysed" and float(scores["other"]) >= 0
+    page.button_group(key=CHOICE_KEY).set_value(["angry", "happy"]).run()
+    (scores,) = [frame.value for frame in page.dataframe if "classifier" in frame.value]
+    assert {*scores["classifier"]} == {"your own classifier", "chance"}  # the models are scored on fewer files
+    assert "The models are not compared" in texts(page)
 
 
 def test_ten_labelled_files_have_confounds_and_a_map(page, speech):
