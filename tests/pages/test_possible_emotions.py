@@ -49,6 +49,11 @@ def shown(page: AppTest) -> list[str]:
     return json.loads(bars.proto.spec)["data"][0]["y"]
 
 
+def segment_tables(page: AppTest) -> set[str]:
+    """Ids of the tables of segments: one of another id has no row chosen."""
+    return {frame.proto.id for frame in page.dataframe if "segments-" in frame.proto.id}
+
+
 def test_the_answer_is_one_of_them_and_the_page_says_so(answer):
     assert len(session_of(answer).possible_emotions) == 8 and "Chosen among" not in texts(answer)
     choose(answer, "angry", "neutral", "happy")
@@ -77,11 +82,13 @@ def test_a_trajectory_follows_the_choice(small):
     line = trajectories.line(found, "other", found.view)
     excluded = [i for i, name in enumerate(EMOTIONS) if name not in THREE]
     assert (line.trajectory.probabilities[:, excluded] < 1e-9).all()
+    limited = segment_tables(page)
     content = json.loads(export.as_json(session_of(page).clip, found, {"other": line}))
     assert content["possible_emotions"] == [*THREE]
     session_of(page).chosen_emotions = ()
     page.run()
     assert len([key for key in session_of(page).memory if "clip_trajectories" in key]) == 2  # not the limited one
+    assert limited and not limited & segment_tables(page)  # a row that was chosen is not chosen among other segments
 
 
 def test_an_explanation_is_of_one_of_them(small):

@@ -171,7 +171,7 @@ def _show_lines(
     if about_reference := _describe_reference(found, list(lines)):
         st.caption(about_reference)
     units.show_speakers(name, own, known)
-    _show_segments(clip, name, first, own, known)
+    _show_segments(clip, found, name, first, own, known)
     rest = [Segment(one.start_s, one.end_s, NOT_ANALYSED) for one in own[len(known) :]]
     export.show_exports(clip, found, lines, list(zip(own, [*known, *rest], strict=True)))
 
@@ -203,11 +203,16 @@ def _facts(found: ClipTrajectories, name: str, line: ModelTrajectory) -> str:
 
 
 def _show_segments(
-    clip: SessionClip, name: str, line: ModelTrajectory, own: Sequence[Annotation], known: Sequence[Segment]
+    clip: SessionClip,
+    found: ClipTrajectories,
+    name: str,
+    line: ModelTrajectory,
+    own: Sequence[Annotation],
+    known: Sequence[Segment],
 ) -> None:
     """The user's segments, or else those of the model."""
     st.subheader("Your segments" if own else "Segments", anchor=False)
-    key = _table_key(clip, line, own)
+    key = _table_key(clip, found, line, own)
     shown = known if own else line.segments
     rows = [_row(segment) for segment in shown]
     if own:
@@ -235,11 +240,11 @@ def _row(segment: Segment) -> dict:
     }
 
 
-def _table_key(clip: SessionClip, line: ModelTrajectory, own: Sequence[Annotation]) -> str:
-    """Another one for other settings: their rows are other segments."""
+def _table_key(clip: SessionClip, found: ClipTrajectories, line: ModelTrajectory, own: Sequence[Annotation]) -> str:
+    """Another one for other settings, references and possible emotions: their rows are other segments."""
     trajectory = line.trajectory
     which = f"{len(own)} own" if own else f"{trajectory.window_s}-{trajectory.hop_s}-{line.smoothing}"
-    return f"segments-{clip.id}-{trajectory.model}-{which}"
+    return f"segments-{clip.id}-{trajectory.model}-{which}-{found.reference}-{found.emotions}"
 
 
 def _play_segment(key: str, shown: Sequence[Segment]) -> None:
