@@ -18,7 +18,7 @@ from pages.ui.session import UploadedSource
 from pages.ui.text import plain
 from ser_core.audio import read_audio
 from ser_core.inference import ENSEMBLE_NAME, NO_SPEECH, Prediction, label_in_words, prediction_label
-from ser_core.labels import format_probability
+from ser_core.labels import EMOTIONS, format_probability
 from ser_core.plots import ReportRow, batch_report, emotion_label, probability_bars, stacked_probability_bars
 
 ROW_HEIGHT, SCROLL_BAR, N_ROWS = 33, 8, 16  # pixels; rows in sight
@@ -53,7 +53,7 @@ def show(batch: Batch) -> None:
     st.caption(f"The most doubtful first. Analysed by {', '.join(map(plain, used))}.{several}")
     rows = [table_row(row, batch) for row in ordered]
     with st.container(horizontal=True):
-        lines = [line | _provenance(row, batch.models) for line, row in zip(rows, ordered, strict=True)]
+        lines = [line | _provenance(row, batch) for line, row in zip(rows, ordered, strict=True)]
         _download("CSV", rows_as_csv(lines), "text/csv")
         _download("JSON", as_json(ordered, batch.models), "application/json")
         _offer_report(batch, ordered)
@@ -71,10 +71,12 @@ def _table_key() -> str:
     return f"batch-table-{state.upload_state().n_walks}"
 
 
-def _provenance(row: BatchRow, models: Sequence[str]) -> dict[str, str]:
-    """Columns with the version of each model, and with what its prediction is relative to, if to anything."""
-    columns = {f"{name}, version": get_model(name).version for name in models}
-    relative = [name for name in models if state.model_now(name).reference]
+def _provenance(row: BatchRow, batch: Batch) -> dict[str, str]:
+    """Columns with the version of each model, what its prediction is relative to, and the emotions, if not all."""
+    columns = {f"{name}, version": get_model(name).version for name in batch.models}
+    if batch.possible != EMOTIONS:
+        columns["possible emotions"] = ", ".join(batch.possible)
+    relative = [name for name in batch.models if state.model_now(name).reference]
     return columns | {f"{name}, reference": _reference(row.item.predictions.get(name)) for name in relative}
 
 

@@ -455,8 +455,10 @@ def test_the_table_says_how_many_clips_each_prediction_is_relative_to(monkeypatc
     one = row("a.wav", x="sad")
     used = {"reference_source": "collection", "reference_clips": 9}  # all but the file itself
     one.item.predictions["x"] = replace(one.item.predictions["x"], **used)
-    assert files._provenance(one, ["x", "y"])["x, reference"] == "collection, 9 clips"
-    assert files._provenance(one, ["x", "y"])["y, reference"] == ""
+    of_all = files._provenance(one, batch_of([one], "x", "y"))
+    assert of_all["x, reference"] == "collection, 9 clips" and of_all["y, reference"] == ""
+    limited = files._provenance(one, replace(batch_of([one], "x"), possible=("sad", "angry")))
+    assert limited["possible emotions"] == "sad, angry" and "possible emotions" not in of_all
 
 
 def test_the_ensemble_abstains_with_the_majority():
