@@ -1,5 +1,6 @@
 """Every page: axe-core finds nothing serious in either theme, nothing is wider than a phone, no other host is asked."""
 
+import re
 import time
 from collections.abc import Callable
 from functools import partial
@@ -8,7 +9,7 @@ from importlib import resources
 from playwright.sync_api import expect
 
 from tests.browser.conftest import DESK
-from tests.browser.steps import answered, cut, overflow, still
+from tests.browser.steps import answered, cut, overflow, rerun, still
 
 AXE = (resources.files("axe_playwright_python") / "axe.min.js").read_text()
 PAGES = (
@@ -141,6 +142,23 @@ def test_the_page_has_a_ring_where_tab_leads_to_it_and_none_after_a_click(new_pa
 
 def findings(page, rules: dict) -> list:
     return [row for row in page.evaluate(RUN, rules) if row[0] in GRAVE]
+
+
+def test_possible_emotions_are_chosen_by_keys_and_the_bars_follow(new_page, app_url):
+    page = new_page(f"{app_url}/clip?sample=1006_IOM&model=prosonet")
+    answered(page)
+    still(page)
+    page.locator(".st-key-settings button").first.press("Enter")
+    choice = page.get_by_test_id("stPopoverBody").get_by_test_id("stButtonGroup")
+    for emotion in ("neutral", "happy", "angry"):
+        pill = choice.locator("button", has_text=emotion)
+        rerun(page, partial(pill.press, "Space"))
+        expect(pill).to_be_focused()
+    expect(page.get_by_text("3 possible emotions")).to_be_visible()
+    bars = page.locator(".js-plotly-plot").filter(has=page.locator(".ytick")).first.locator(".ytick")
+    expect(bars).to_have_text([re.compile("angry"), re.compile("happy"), re.compile("neutral")])  # from below
+    page.evaluate(AXE)
+    assert in_the_end(page, partial(findings, page, RULES["light"])) == []
 
 
 def in_the_end(page, look: Callable[[], list]) -> list:
