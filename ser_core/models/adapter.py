@@ -174,7 +174,7 @@ def apply_adapter(model: SERModel, adapter: Adapter) -> SERModel:
     Raises:
         AdapterError: the adapter is of another model or version, or the model is limited or enrolled already.
     """
-    if "classify" in vars(model):  # bound to the last layer of before: the correction would have no effect
+    if model.is_derived:  # its logits come from the last layer of another model: the correction would have no effect
         raise AdapterError("Apply the adapter to the model from load_model, then limit_emotions or enrolled_model.")
     if (adapter.model, adapter.version) != (model.name, model.version):
         raise AdapterError(

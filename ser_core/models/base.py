@@ -177,6 +177,11 @@ class SERModel(nn.Module, ABC):
         """(B, n_samples) -> logits, shape = (B, n_classes). n_samples: true lengths, shape = (B,)."""
         return self.classify(self.embed(waveform, n_samples))
 
+    @property
+    def is_derived(self) -> bool:
+        """Whether it is a copy of limit_emotions or enrolled_model, whose `classify` is that of another model."""
+        return "classify" in vars(self)
+
     def classify(self, embedding: Tensor, reference: Tensor | None = None, weight: Weight = 1.0) -> Tensor:
         """(B, embedding_dim) -> logits, shape = (B, n_classes).
 

@@ -226,9 +226,14 @@ def save_model(
         offsets: of the emotions in the training clips, if any, shape = (n_classes, embedding_dim).
 
     Raises:
-        CheckpointError: a family that does not have this model, weights that are not finite in half precision, or a
-            full disk.
+        CheckpointError: a family that does not have this model, a limited or enrolled copy, weights that are not
+            finite in half precision, or a full disk.
     """
+    if model.is_derived:
+        raise CheckpointError(
+            f"{folder.name} cannot be saved: {model.name} is a copy for some emotions or for one voice, which a "
+            "checkpoint does not hold. Save the model of load_model, and limit or enrol it when it is loaded again."
+        )
     if family not in MODEL_FAMILIES or not isinstance(model, MODEL_FAMILIES[family][0]):
         raise CheckpointError(
             f"{folder.name} cannot be saved: {type(model).__name__} is not the model of a family {family!r}, and would "

@@ -7,6 +7,7 @@ from ser_core import EMOTIONS, evaluate, limit_emotions, predict, predict_batch,
 from ser_core.data import Utterance
 from ser_core.inference import enrolled_model, ensemble_prediction, run_windows, speaker_reference
 from ser_core.labels import check_possible_emotions
+from ser_core.models.checkpoint import Calibration, CheckpointError, save_model
 
 THREE = ("neutral", "happy", "angry")
 
@@ -57,6 +58,12 @@ def test_a_reference_is_of_the_model_with_any_emotions(model, speech):
     np.testing.assert_allclose(found, bound, rtol=1e-4)
     prediction = predict(limited, speech, reference=reference)
     assert prediction.reference_clips == 3 and prediction.emotion in THREE
+
+
+def test_a_limited_model_is_not_saved_as_one_of_all_emotions(model, tmp_path):
+    with pytest.raises(CheckpointError, match="a copy for some emotions or for one voice"):
+        save_model(limit_emotions(model, THREE), tmp_path / "few", "resonet", Calibration(), {})
+    assert not (tmp_path / "few").exists()
 
 
 def test_limiting_twice_keeps_what_both_allow(model):
