@@ -142,7 +142,8 @@ def _show_words(batch: Batch) -> None:
         st.button(f"{plain(listed)}: undo", on_click=chosen.clear, type="tertiary", icon=":material/undo:", key="undo")
     if not words:
         return
-    with st.expander(f"Words that are no emotion here: {len(words)}. Choose one for each", icon=":material/translate:"):
+    label = f"Words that are no emotion here: {len(words)}. Choose one for each"
+    with st.expander(label, bool(chosen), icon=":material/translate:"):  # another label makes another expander
         with st.container(horizontal=True):
             for word, n_rows in list(words.items())[:MOST_WORDS]:
                 _show_word(word, n_rows)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import streamlit as st
 
-from pages.many_files import batch as batches, files, head, labels, overview, own_map, state
+from pages.many_files import batch as batches, files, head, inputs, labels, overview, own_map, state
 from pages.many_files.batch import TRAINING, UNSEEN, BatchRow
 from pages.many_files.state import UploadState
 from pages.many_files.together import Together
@@ -19,6 +19,15 @@ def test_the_least_confident_of_one_model_come_first():
     sure, doubtful = row("a.wav", x="sad"), row("b.wav", x="sad")
     doubtful.item.predictions["x"] = replace(doubtful.item.predictions["x"], confidence=0.3)
     assert batch_of([sure, doubtful], "x").by_doubt() == [doubtful, sure]
+
+
+@pytest.mark.parametrize("chosen", [{}, {"joy": "happy"}])
+def test_the_words_stay_open_while_one_after_the_other_is_chosen(monkeypatch, chosen):
+    opened = []
+    monkeypatch.setattr(st, "expander", lambda _, expanded=False, **__: opened.append(expanded) or st.container())
+    monkeypatch.setattr(inputs.state, "upload_state", lambda: SimpleNamespace(words=chosen))
+    inputs._show_words(SimpleNamespace(labels=SimpleNamespace(unknown_words={"scared": 6, "furious": 3})))
+    assert opened == [bool(chosen)]
 
 
 def test_a_confusion_has_labels_in_rows_and_predictions_in_columns():
