@@ -46,14 +46,18 @@ EMOTION_STYLES = {
 }
 
 
+class EmotionError(ValueError):
+    """Emotions that do not exist or that cannot be chosen among; the message names the cause and the cure."""
+
+
 def label_index(labels: Sequence[str], emotion: str) -> int:
     """The index of an emotion among the labels of a model.
 
     Raises:
-        ValueError: it is none of them; the message lists them.
+        EmotionError: it is none of them; the message lists them.
     """
     if emotion not in labels:
-        raise ValueError(f"Unknown emotion {emotion!r}. There are: {', '.join(labels)}.")
+        raise EmotionError(f"Unknown emotion {emotion!r}. There are: {', '.join(labels)}.")
     return labels.index(emotion)
 
 
@@ -61,14 +65,15 @@ def check_possible_emotions(emotions: Sequence[str]) -> tuple[str, ...]:
     """The emotions that can occur, each once, in the order of EMOTIONS.
 
     Raises:
-        ValueError: fewer than two, or none of EMOTIONS; the message lists them.
+        EmotionError: fewer than two, or none of EMOTIONS; the message lists them.
     """
     if isinstance(emotions, str):  # one word has letters for emotions
-        raise ValueError(f"The possible emotions are a sequence of words such as {EMOTIONS[:2]}, not {emotions!r:.40}.")
+        words = f"a sequence of words such as {EMOTIONS[:2]}"
+        raise EmotionError(f"The possible emotions are {words}, not {emotions!r:.40}.")
     for emotion in emotions:
         label_index(EMOTIONS, emotion)
     if len(set(emotions)) < 2:
-        raise ValueError("Name two possible emotions or more: between fewer there is nothing to choose.")
+        raise EmotionError("Name two possible emotions or more: between fewer there is nothing to choose.")
     return tuple(emotion for emotion in EMOTIONS if emotion in emotions)
 
 

@@ -12,6 +12,7 @@ from starlette.routing import Match, Route
 
 from ser_core.audio import AudioError
 from ser_core.inference import QueueFull, SpeakerReferenceError
+from ser_core.labels import EmotionError
 from ser_core.models import CheckpointError, UnknownModel
 from ser_core.serving.error_response import ErrorResponse, error_response
 from ser_core.serving.routes import API_PATH
@@ -38,6 +39,7 @@ ERROR_RESPONSES: dict[int | str, dict[str, Any]] = {
 
 STATUS_OF_ERROR: dict[type[Exception], int] = {
     AudioError: 422,
+    EmotionError: 422,
     SpeakerReferenceError: 422,
     UnknownModel: 404,
     CheckpointError: 500,

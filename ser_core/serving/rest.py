@@ -96,12 +96,11 @@ class InferenceService:
             emotions: that can occur, "neutral,happy"; None or "": all.
 
         Raises:
-            HTTPException, QueueFull, ClientDisconnect: as BodyReader.content; or emotions that cannot be chosen among.
-            AudioError, CheckpointError, SpeakerReferenceError: one of them cannot be used.
+            HTTPException, QueueFull, ClientDisconnect: as BodyReader.content.
+            AudioError, CheckpointError, EmotionError, SpeakerReferenceError: one of them cannot be used.
             ClientGone: the client closed the connection.
         """
-
-        possible = _parse_emotions(emotions)
+        possible = parse_possible_emotions(emotions) if emotions else EMOTIONS
 
         def run(content: RequestContent, recordings: list[Recording], loaded: SERModel, progress: Progress) -> dict:
             limited, reference = limit_emotions(loaded, possible), _parse_reference(content.reference)
@@ -194,14 +193,6 @@ def _check_query(request: Request) -> None:
     for name in request.query_params:
         if len(request.query_params.getlist(name)) > 1:
             raise HTTPException(400, f"Several parameters {name!r} in the address. Send one.")
-
-
-def _parse_emotions(text: str | None) -> tuple[str, ...]:
-    """The emotions that can occur; all, where none are named."""
-    try:
-        return parse_possible_emotions(text) if text else EMOTIONS
-    except ValueError as error:
-        raise HTTPException(422, str(error)) from None
 
 
 def _parse_reference(text: str) -> ReferenceChoice:

@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from ser_core import paths
 from ser_core.audio import AudioError, read_audio
 from ser_core.inference import MAX_WAITING_REQUESTS, QueueFull, inference_queue, prediction_record, shared_model
-from ser_core.labels import EMOTIONS, parse_possible_emotions
+from ser_core.labels import EMOTIONS, EmotionError, parse_possible_emotions
 from ser_core.models import CheckpointError, limit_emotions, resolve_model
 from ser_core.serving.error_response import error_response
 from ser_core.serving.gradio_calls import GradioCalls
@@ -161,7 +161,8 @@ def predict_upload(
     """
     content = uploads.take(file["path"]) if file else None
     try:
-        name, possible = resolve_model(model or None), _possible_emotions(emotions)
+        name = resolve_model(model or None)
+        possible = parse_possible_emotions(str(emotions)) if emotions else EMOTIONS
         if file is None or content is None:
             raise AudioError(f"The audio file is missing. {PREDICT_USAGE}")
         recording = read_audio(content, max_duration_s=limits.duration_s)
@@ -169,13 +170,5 @@ def predict_upload(
         ticket = inference_queue.place()
         with ticket.turn():
             return prediction_record(recording, loaded, file["orig_name"] or "", progress=ticket.let_others)
-    except (AudioError, CheckpointError, QueueFull) as error:
-        raise gr.Error(str(error), print_exception=False) from None
-
-
-def _possible_emotions(text: str | None) -> tuple[str, ...]:
-    """Those that a client names; all, where it names none."""
-    try:
-        return parse_possible_emotions(str(text)) if text else EMOTIONS
-    except ValueError as error:
+    except (AudioError, CheckpointError, EmotionError, QueueFull) as error:
         raise gr.Error(str(error), print_exception=False) from None

@@ -7,7 +7,7 @@ import gradio as gr
 from ser_core import paths
 from ser_core.audio import AudioError
 from ser_core.inference import DEFAULT_LIVE_SMOOTHING, LIVE_HOP_S, MAX_LIVE_RECORDING_S, NOT_SURE, SpeakerReferenceError
-from ser_core.labels import AROUSAL_VALENCE, EMOTION_STYLES, EMOTIONS
+from ser_core.labels import AROUSAL_VALENCE, EMOTION_STYLES, EMOTIONS, EmotionError
 from ser_core.models import HOW_TO_TRAIN, CheckpointError, models_for_long_audio, models_with_reference
 from ser_core.plots import GREY, emotion_label, magma_colours
 from ser_core.serving.live.sessions import LiveSessionError, LiveSessions
@@ -20,7 +20,7 @@ LIVE_SCRIPTS = tuple(
 )
 STALE_PAGE_MESSAGE = "This page is older than the server. Reload it."
 FONT_FAMILY = ("system-ui", "sans-serif")  # no external fonts
-USER_ERRORS = (AudioError, CheckpointError, OneTimeStoreError, LiveSessionError, SpeakerReferenceError)
+USER_ERRORS = (AudioError, CheckpointError, EmotionError, OneTimeStoreError, LiveSessionError, SpeakerReferenceError)
 
 
 def live_theme() -> gr.themes.Base:

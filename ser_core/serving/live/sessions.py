@@ -17,7 +17,7 @@ import numpy as np
 from ser_core.audio import AudioError, encode_wav
 from ser_core.inference import LiveSession, Reference, shared_model
 from ser_core.labels import EMOTIONS
-from ser_core.models import SERModel, limit_emotions, resolve_model
+from ser_core.models import limit_emotions, resolve_model
 from ser_core.serving.live.text import SessionTotals, live_message, session_summary
 from ser_core.serving.one_time_store import OneTimeStore, recording_store, run_later
 
@@ -97,9 +97,10 @@ class LiveSessions:
         Raises:
             UnknownModel: no such model.
             SpeakerReferenceError: a reference for a model that takes none, or one that cannot be used.
-            LiveSessionError: too many sessions, the page is not open, or emotions that cannot be chosen among.
+            EmotionError: emotions that cannot be chosen among.
+            LiveSessionError: too many sessions, or the page is not open.
         """
-        loaded = _limited(shared_model(resolve_model(str(model))), emotions)
+        loaded = limit_emotions(shared_model(resolve_model(str(model))), EMOTIONS if emotions is None else emotions)
         enrolled = None if reference is None else Reference.from_dict(reference)
         running = bool(running_reference)
         live = LiveSession(loaded, keep_recording=True, running_reference=running, reference=enrolled)
@@ -231,14 +232,6 @@ class LiveSessions:
         if not oldest.is_left and self._clock() - oldest.last_used_s < SESSION_IDLE_S:
             raise LiveSessionError(f"{MAX_LIVE_SESSIONS} sessions are open, the maximum. Try again later.")
         del self._sessions[page_id]
-
-
-def _limited(model: SERModel, emotions: Sequence[str] | None) -> SERModel:
-    """The model for the emotions that can occur."""
-    try:
-        return limit_emotions(model, EMOTIONS if emotions is None else emotions)
-    except ValueError as error:
-        raise LiveSessionError(str(error)) from None
 
 
 def decode_chunk(samples: str) -> np.ndarray:
