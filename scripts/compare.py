@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scripts.common.errors import explains
-from scripts.common.flags import command_parser, result_path
+from scripts.common.flags import command_parser, writable_path
 from scripts.common.tables import print_table
 from scripts.result_blocks.text import points
 from ser_core import paths
@@ -159,7 +159,7 @@ def compare(split: str, options: argparse.Namespace) -> None:
 def main(arguments: list[str] | None = None) -> int:
     parser = command_parser(__doc__)
     parser.add_argument("--split", help="name of a folder in assets/results")
-    parser.add_argument("--json", type=result_path, help="where to write the comparison; needs --split")
+    parser.add_argument("--json", type=writable_path, help="where to write the comparison; needs --split")
     parser.add_argument("--html", type=Path, metavar="FOLDER", help="write figures there")
     options = parser.parse_args(arguments)
     if options.json and not options.split:

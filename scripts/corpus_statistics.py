@@ -8,7 +8,7 @@ import sys
 
 from scripts.common.bars import tqdm
 from scripts.common.errors import explains
-from scripts.common.flags import command_parser, result_path
+from scripts.common.flags import command_parser, writable_path
 from scripts.common.tables import print_table
 from ser_core import paths
 from ser_core.data import (
@@ -59,7 +59,7 @@ def measure_all() -> dict:
 @explains(CorpusError, StoreError)
 def main(arguments: list[str] | None = None) -> int:
     parser = command_parser(__doc__)
-    parser.add_argument("--json", type=result_path, default=RESULT, help="where the result goes")
+    parser.add_argument("--json", type=writable_path, default=RESULT, help="where the result goes")
     options = parser.parse_args(arguments)
     summary = measure_all()
     paths.write_json(options.json, summary, allow_nan=False)

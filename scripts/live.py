@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from scripts.common.errors import explains
-from scripts.common.flags import add_emotions_flag, command_parser, result_path
+from scripts.common.flags import add_emotions_flag, command_parser, writable_path
 from ser_core import paths
 from ser_core.audio import AudioError, encode_wav
 from ser_core.inference import LivePrediction, LiveSession, LiveSummary, SpeakerReferenceError
@@ -167,7 +167,9 @@ def live_parser() -> argparse.ArgumentParser:
     parser.add_argument("--model", default=fast_model(), help="name or folder; by default %(default)s")
     parser.add_argument("--list-devices", action="store_true", help="the microphones of this machine, then end")
     parser.add_argument("--device", help="number or part of the name; by default that of the system")
-    parser.add_argument("--save", type=result_path, metavar="FILE", help="keep the session as a WAV file, 16 kHz mono")
+    parser.add_argument(
+        "--save", type=writable_path, metavar="FILE", help="keep the session as a WAV file, 16 kHz mono"
+    )
     parser.add_argument(
         "--running-reference",
         action="store_true",

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 from scripts.common.bars import tqdm
 from scripts.common.errors import explains
-from scripts.common.flags import command_parser, positive, result_path
+from scripts.common.flags import command_parser, positive, writable_path
 from ser_core.audio import speech_segments
 from ser_core.data import (
     AudioStore,
@@ -81,7 +81,7 @@ def measure(utterances: Sequence[Utterance], store: AudioStore) -> list[dict[str
 def main(arguments: list[str] | None = None) -> int:
     parser = command_parser(__doc__)
     parser.add_argument("--clips", type=positive, default=40, help="at most, of each speaker")
-    parser.add_argument("--json", type=result_path, default=VOICE_RANGES, help="where the result goes")
+    parser.add_argument("--json", type=writable_path, default=VOICE_RANGES, help="where the result goes")
     options = parser.parse_args(arguments)
     drawn = draw_clips(unseen_utterances(), options.clips)
     measured = measure(drawn, AudioStore())

@@ -20,7 +20,7 @@ import numpy as np
 
 from scripts.bench.fuzz import SAMPLE, mutations
 from scripts.bench.server import PATIENCE_S, post_sound, running_server
-from scripts.common.flags import command_parser, result_path
+from scripts.common.flags import command_parser, writable_path
 from ser_core import paths
 from ser_core.metrics import round_floats
 
@@ -89,7 +89,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--requests", type=int, default=64, help="at least so many for each number of clients")
     parser.add_argument("--mutate", type=int, metavar="N", help="send N damaged files instead")
     parser.add_argument("--page", action="store_true", help="these also in a browser; needs requirements-dev.txt")
-    parser.add_argument("--json", type=result_path, help="also write the figures to this file")
+    parser.add_argument("--json", type=writable_path, help="also write the figures to this file")
     options = parser.parse_args(arguments)
     if options.url:
         return _measure(options, options.url, None)

@@ -21,7 +21,7 @@ import numpy as np
 
 from scripts.bench.fuzz import SAMPLE, damaged_files
 from scripts.bench.server import resident_bytes, running_server
-from scripts.common.flags import command_parser, result_path
+from scripts.common.flags import command_parser, writable_path
 from ser_core import paths
 from ser_core.metrics import round_floats
 from ser_core.models import FAST_MODEL
@@ -165,7 +165,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = command_parser(__doc__)
     parser.add_argument("--minutes", type=float, default=30.0)
     parser.add_argument("--clients", type=int, default=64)
-    parser.add_argument("--json", type=result_path, help="also write the figures to this file")
+    parser.add_argument("--json", type=writable_path, help="also write the figures to this file")
     options = parser.parse_args(arguments)
     with running_server() as (address, process_id):
         figures, is_well = run(address.removeprefix("http://"), process_id, options.clients, options.minutes)

@@ -19,7 +19,7 @@ import soundfile
 from scripts.bench.benchmark.speed import speech
 from scripts.bench.map import frames_while_dragged
 from scripts.bench.server import browser_with_microphone, running_server
-from scripts.common.flags import command_parser, result_path
+from scripts.common.flags import command_parser, writable_path
 from ser_core import paths
 from ser_core.audio import SAMPLE_RATE, read_audio
 from ser_core.models import available_models, checkpoint_folder
@@ -211,7 +211,7 @@ def measure(minutes: float) -> Iterator[tuple[str, float]]:
 def main(argv: list[str] | None = None) -> int:
     parser = command_parser(__doc__)
     parser.add_argument("--minutes", type=float, default=10.0, help="length of the long file")
-    parser.add_argument("--json", type=result_path, help="also write the figures to this file")
+    parser.add_argument("--json", type=writable_path, help="also write the figures to this file")
     options = parser.parse_args(argv)
     print(f"Load of the machine before: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
     found = {}

@@ -23,7 +23,7 @@ import soundfile
 
 from scripts.bench.live import HOP, RATE, SPEECH
 from scripts.bench.server import PATIENCE_S, browser_with_microphone, resident_bytes, running_server
-from scripts.common.flags import command_parser, result_path
+from scripts.common.flags import command_parser, writable_path
 from ser_core import paths
 from ser_core.audio import SAMPLE_RATE, load_audio
 from ser_core.models import models_for_long_audio
@@ -127,7 +127,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--minutes", type=float, default=60.0, help="of sound")
     parser.add_argument("--browser", type=float, metavar="MINUTES", help="in a browser instead, in real time")
     parser.add_argument("--parts", type=int, default=6)
-    parser.add_argument("--json", type=result_path, help="also write the figures to this file")
+    parser.add_argument("--json", type=writable_path, help="also write the figures to this file")
     options = parser.parse_args(arguments)
     rows, way = [], in_a_browser if options.browser else as_fast_as_possible
     with running_server() as server:

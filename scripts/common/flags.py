@@ -110,7 +110,7 @@ def evaluate_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--predictions",
-        type=result_path,
+        type=writable_path,
         metavar="FILE",
         help="with --folder: write the prediction of each recording (.csv)",
     )
@@ -272,7 +272,7 @@ def table_path(text: str) -> Path:
     return Path(text)
 
 
-def result_path(text: str) -> Path:
+def writable_path(text: str) -> Path:
     """Where a result is written after minutes of work; missing folders are made.
 
     Raises:

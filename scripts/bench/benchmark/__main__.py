@@ -20,7 +20,7 @@ from scripts.bench.benchmark.speed import (
     training,
 )
 from scripts.common.errors import explains
-from scripts.common.flags import command_parser, result_path
+from scripts.common.flags import command_parser, writable_path
 from scripts.common.tables import print_table
 from ser_core import paths
 from ser_core.audio import AudioError, measure_quality, speech_segments
@@ -41,7 +41,7 @@ def print_models(models: dict) -> dict:
 def benchmark_parser() -> argparse.ArgumentParser:
     parser = command_parser(__doc__)
     parser.add_argument("--model", default="resonet", help="the one that is looked at closely")
-    parser.add_argument("--json", type=result_path, help="also write the figures to this file")
+    parser.add_argument("--json", type=writable_path, help="also write the figures to this file")
     parser.add_argument("--long", type=Path, metavar="FILE", help="measure only this recording")
     return parser
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from scripts.bench.kills.slow_server import served
 from scripts.bench.kills.tasks import TASKS, Task, prepare, run
 from scripts.common.bars import tqdm
-from scripts.common.flags import command_parser, result_path
+from scripts.common.flags import command_parser, writable_path
 from ser_core import paths
 from ser_core.metrics import round_floats
 
@@ -89,7 +89,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=18)
     parser.add_argument("--only", choices=TASKS, action="append", help="these tasks")
     parser.add_argument("--keep", type=Path, help="an empty folder for the runs and their logs")
-    parser.add_argument("--json", type=result_path, help="also write the figures to this file")
+    parser.add_argument("--json", type=writable_path, help="also write the figures to this file")
     options = parser.parse_args(arguments)
     names, rng = options.only or list(TASKS), random.Random(options.seed)
     with tempfile.TemporaryDirectory() as temporary:

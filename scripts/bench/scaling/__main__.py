@@ -17,7 +17,7 @@ from scripts.bench.scaling.clients import client_costs
 from scripts.bench.scaling.length import length_costs
 from scripts.bench.scaling.picture import write_picture
 from scripts.bench.scaling.workers import worker_costs
-from scripts.common.flags import command_parser, result_path
+from scripts.common.flags import command_parser, writable_path
 from ser_core import paths
 from ser_core.metrics import round_floats
 
@@ -29,8 +29,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser = command_parser(__doc__)
     parser.add_argument("kinds", nargs="*", choices=[[], *KINDS], metavar="KIND", help="default: all")
     parser.add_argument("--most", type=int, default=100_000, help="files of names, at most")
-    parser.add_argument("--json", type=result_path, default=RESULTS, help="where the figures are kept")
-    parser.add_argument("--picture", type=result_path, help="a PNG")
+    parser.add_argument("--json", type=writable_path, default=RESULTS, help="where the figures are kept")
+    parser.add_argument("--picture", type=writable_path, help="a PNG")
     options = parser.parse_args(arguments)
     steps: dict[str, Callable[[], list[dict]]] = {
         "length": length_costs,

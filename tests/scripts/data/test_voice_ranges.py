@@ -81,4 +81,4 @@ def test_recordings_that_are_not_decoded_name_the_command(corpora, monkeypatch, 
 
 def test_a_device_in_a_folder_that_may_not_be_written_is_a_place(monkeypatch):
     monkeypatch.setattr(flags.os, "access", lambda path, mode: str(path) == "/dev/null")
-    assert flags.result_path("/dev/null") == Path("/dev/null")
+    assert flags.writable_path("/dev/null") == Path("/dev/null")
