@@ -120,6 +120,6 @@ class EgemapsClassifier(SERModel):
             raise ValueError(f"{pipeline.n_features_in_} features, not {N_FUNCTIONALS}")
         if foreign := set(pipeline.classes_.tolist()) - set(self.config.labels):
             raise ValueError(f"labels {', '.join(map(str, sorted(foreign)))} that are not in config.json")
-        check_scaler(pipeline[0], N_FUNCTIONALS)
-        check_classifier(pipeline[-1], N_FUNCTIONALS)
+        check_scaler(pipeline[0])
+        check_classifier(pipeline[-1])
         return pipeline
