@@ -185,17 +185,8 @@ def _start_job(
     parts.mkdir(parents=True, exist_ok=True)
     for rows in parts.glob("*.parquet"):
         rows.unlink()  # of a job interrupted while it deleted them
-    of_speakers = [RowCheck(table)] if table else [FolderCheck()] if wanted.speakers == BY_FOLDER else []
-    checks = [ResultCheck(), *of_speakers]
     try:
-        names = _names(wanted, out)
-        for check in checks:
-            names = check.watch(names)
-        n_files = write_plan(filter(is_wanted, names), parts)
-        if not n_files:
-            where = f"part {wanted.part} of {wanted.folder}" if wanted.part else wanted.folder
-            raise BatchError(f"There are no files in {where}.")
-        note = "\n".join(filter(None, (check.summary() for check in checks)))
+        n_files, note = _plan_files(wanted, out, is_wanted, table)
     except (BatchError, SpeakerTableError, OSError):
         (parts / PLAN_FILE).unlink(missing_ok=True)  # nothing is left of a job that does not start
         raise
@@ -204,6 +195,21 @@ def _start_job(
     job = replace(wanted, n_files=n_files, batch_size=batch_size, note=note)
     paths.write_json(parts / JOB_FILE, asdict(job))
     return job
+
+
+def _plan_files(
+    wanted: BatchJob, out: Path, is_wanted: Callable[[str], bool], table: SpeakerTable | None
+) -> tuple[int, str]:
+    """Writes the plan; the number of its files, and what the user should know about them."""
+    of_speakers = [RowCheck(table)] if table else [FolderCheck()] if wanted.speakers == BY_FOLDER else []
+    checks, names = [ResultCheck(), *of_speakers], _names(wanted, out)
+    for check in checks:
+        names = check.watch(names)
+    n_files = write_plan(filter(is_wanted, names), parts_folder(out))
+    if not n_files:
+        where = f"part {wanted.part} of {wanted.folder}" if wanted.part else wanted.folder
+        raise BatchError(f"There are no files in {where}.")
+    return n_files, "\n".join(filter(None, (check.summary() for check in checks)))
 
 
 def _names(wanted: BatchJob, out: Path) -> Iterator[str]:
