@@ -55,26 +55,24 @@ class Counts:
                 self.by_client[client] += 1
 
 
-def _post(path: str, sound: bytes) -> Callable[[HTTPConnection], Answer]:
+def _request(*request) -> Callable[[HTTPConnection], Answer]:
+    """A function that sends a request, with these arguments of HTTPConnection.request, and reads its response."""
+
     def send(connection: HTTPConnection) -> Answer:
-        connection.request("POST", path, sound, {"Content-Type": "application/octet-stream"})
-        return _answer(connection)
+        connection.request(*request)
+        response = connection.getresponse()
+        response.read()
+        return response.status, float(response.headers.get("Retry-After", 1))
 
     return send
+
+
+def _post(path: str, sound: bytes) -> Callable[[HTTPConnection], Answer]:
+    return _request("POST", path, sound, {"Content-Type": "application/octet-stream"})
 
 
 def _get(path: str) -> Callable[[HTTPConnection], Answer]:
-    def send(connection: HTTPConnection) -> Answer:
-        connection.request("GET", path)
-        return _answer(connection)
-
-    return send
-
-
-def _answer(connection: HTTPConnection) -> Answer:
-    response = connection.getresponse()
-    response.read()
-    return response.status, float(response.headers.get("Retry-After", 1))
+    return _request("GET", path)
 
 
 def _give_up(connection: HTTPConnection) -> Answer:
