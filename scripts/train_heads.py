@@ -13,6 +13,7 @@ a choice limited to them (`own`: to those of each left-out corpus), and those of
 clips; reference clips are of all emotions of the corpus.
 """
 
+import argparse
 import json
 import sys
 from collections.abc import Sequence
@@ -148,8 +149,7 @@ def is_reproduced(recorded: dict, found: dict) -> bool:
     return False
 
 
-@explains(*train.ERRORS)
-def main(arguments: list[str] | None = None) -> int:
+def heads_parser() -> argparse.ArgumentParser:
     parser = command_parser(__doc__)
     parser.add_argument("model", choices=[name for name, (family, _) in MODELS.items() if family == "whisper"])
     parser.add_argument("--protocol", choices=PROTOCOLS, required=True)
@@ -160,6 +160,12 @@ def main(arguments: list[str] | None = None) -> int:
         metavar="A,B|own",
         help="score a choice among these alone, on their clips; own: among those of each left-out corpus",
     )
+    return parser
+
+
+@explains(*train.ERRORS)
+def main(arguments: list[str] | None = None) -> int:
+    parser = heads_parser()
     options = parser.parse_args(arguments)
     if options.emotions:
         if options.check or (options.emotions == OWN and options.protocol != LEFT_OUT):
