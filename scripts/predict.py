@@ -182,7 +182,7 @@ def window_row(window: dict) -> dict:
     return window | {"confidence": confidence, "abstain": abstain, "reason": window["answer"] if abstain else ""}
 
 
-def check_options(parser: ArgumentParser, options: Namespace) -> None:
+def check_flags(parser: ArgumentParser, options: Namespace) -> None:
     """Ends the program if the flags do not fit together."""
     clips = [file for file in options.reference if file != OWN_RECORDING and not file.endswith(".json")]
     if not options.files and not options.save_reference:
@@ -259,7 +259,7 @@ def run(options: Namespace) -> int:
 def main(arguments: list[str] | None = None) -> int:
     parser = predict_parser()
     options = parser.parse_args(arguments)
-    check_options(parser, options)
+    check_flags(parser, options)
     if sys.stdout is None:
         print("Standard output is closed: leave it open, or name a file for it.", file=sys.stderr)
         return 2

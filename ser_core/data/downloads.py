@@ -92,7 +92,7 @@ def read_url(url: str, headers: dict[str, str] | None = None) -> bytes:
     return content
 
 
-def read_json(url: str) -> dict:
+def fetch_json(url: str) -> dict:
     """JSON object at a URL.
 
     Raises:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from ser_core.data import downloads as fetching
-from ser_core.data.downloads import DownloadError, RemoteFile, check_free_space, download_file, read_json, read_url
+from ser_core.data.downloads import DownloadError, RemoteFile, check_free_space, download_file, fetch_json, read_url
 from ser_core.data.sources.archives import unpack_zip
 from tests.make_server import zipped
 
@@ -105,13 +105,13 @@ def test_a_silent_server_times_out(monkeypatch, tmp_path):
 def test_lists_are_read_and_checked(server, monkeypatch):
     server.contents |= {"/good": b'{"a": 1}', "/text": b"<html>", "/list": b"[1]"}
     server.ways = [500]
-    assert read_json(f"{server.address}/good") == {"a": 1}
+    assert fetch_json(f"{server.address}/good") == {"a": 1}
     for path in ("/text", "/list", "/nothing"):
         with pytest.raises(DownloadError):
-            read_json(server.address + path)
+            fetch_json(server.address + path)
     monkeypatch.setattr(fetching, "MAX_LISTING_BYTES", 5)
     with pytest.raises(DownloadError, match=r"/good .*5e-06 MB"):
-        read_json(f"{server.address}/good")
+        fetch_json(f"{server.address}/good")
 
 
 def test_free_space_is_checked_first(tmp_path):

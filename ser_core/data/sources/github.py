@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import quote
 
-from ser_core.data.downloads import GIT_BLOB, DownloadError, RemoteFile, read_json, read_url
+from ser_core.data.downloads import GIT_BLOB, DownloadError, RemoteFile, fetch_json, read_url
 from ser_core.data.file_names import parse_filename
 from ser_core.data.sources.catalogue import CORPUS_SOURCES
 from ser_core.data.sources.recordings import (
@@ -37,12 +37,12 @@ def download_crema_d(root: Path, progress: DownloadProgress) -> None:
     The files are in Git LFS: the repository contains pointers, with size and SHA-256 of each file.
     """
     trees = f"{GITHUB_API}/repos/{CREMA_D_REPOSITORY}/git/trees"
-    top = read_listing(_git_tree_hashes, read_json(f"{trees}/{CREMA_D_BRANCH}"), trees)
+    top = read_listing(_git_tree_hashes, fetch_json(f"{trees}/{CREMA_D_BRANCH}"), trees)
     if CREMA_D_FOLDER not in top:
         raise DownloadError(
             f"{CORPUS_SOURCES['crema_d'].home} has no folder {CREMA_D_FOLDER}: the repository has changed."
         )
-    listed = read_listing(_git_tree_hashes, read_json(f"{trees}/{top[CREMA_D_FOLDER]}"), trees)
+    listed = read_listing(_git_tree_hashes, fetch_json(f"{trees}/{top[CREMA_D_FOLDER]}"), trees)
     missing = missing_recordings(listed, root / "crema_d", CORPUS_SOURCES["crema_d"].home)
     where = f"{CREMA_D_REPOSITORY}/{CREMA_D_BRANCH}/{CREMA_D_FOLDER}"
     with ThreadPoolExecutor(N_PARALLEL_DOWNLOADS) as pool:
@@ -78,7 +78,7 @@ def download_from_github(name: str, root: Path, progress: DownloadProgress) -> N
     """
     repository, folder = GITHUB_CORPORA[name], root / name
     address = f"{GITHUB_API}/repos/{repository}/git/trees/HEAD?recursive=1"
-    listed = read_listing(_git_files, read_json(address), address)
+    listed = read_listing(_git_files, fetch_json(address), address)
     recordings = [path for path in listed if _is_safe_recording_path(path, name)]
     if not recordings:
         raise DownloadError(

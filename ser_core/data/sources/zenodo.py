@@ -3,7 +3,7 @@
 from pathlib import Path
 from urllib.parse import quote
 
-from ser_core.data.downloads import DownloadError, RemoteFile, check_free_space, download_file, read_json
+from ser_core.data.downloads import DownloadError, RemoteFile, check_free_space, download_file, fetch_json
 from ser_core.data.sources.archives import unpack_zip
 from ser_core.data.sources.recordings import DownloadProgress, is_recording, read_listing
 
@@ -20,7 +20,7 @@ def download_ravdess(root: Path, progress: DownloadProgress) -> None:
     if not missing:
         return
     record = f"{ZENODO_URL}/api/records/{RAVDESS_RECORD_ID}"
-    listed = {file.name: file for file in read_listing(_zenodo_files, read_json(record), record)}
+    listed = {file.name: file for file in read_listing(_zenodo_files, fetch_json(record), record)}
     if absent := set(missing.values()) - listed.keys():
         raise DownloadError(f"{record} does not list {', '.join(sorted(absent))}: the record has changed.")
     check_free_space(root, DISK_SPACE_FACTOR * sum(listed[name].n_bytes for name in missing.values()))
