@@ -70,7 +70,7 @@ def main(arguments: list[str] | None = None) -> int:
             raise CheckpointError(f"{name} has no out-of-distribution detector: train it again.")
         found = {"recorded": evaluate_recorded(model, options.every)} if options.recorded else evaluate(model)
         print(json.dumps(found, indent=1))
-        results = json.loads(RESULT.read_text()) if RESULT.is_file() else {}
+        results = paths.read_json(RESULT)
         entry = {model.name: results.get(model.name, {}) | found}  # the name, also of a folder
         paths.write_json(RESULT, results | entry)
     return 0

@@ -6,7 +6,6 @@ python -m scripts.robustness prosonet resonet --every 4    a quarter of the clip
 The noise is fold 5 of ESC-50 (folder esc50 of the corpora), without its human sounds; training uses folds 1 to 4.
 """
 
-import json
 import shlex
 import sys
 from collections.abc import Sequence
@@ -64,8 +63,8 @@ def print_scores(model: SERModel, found: dict[str, RobustnessScores]) -> None:
 
 def write(model: SERModel, found: dict[str, RobustnessScores], command: str) -> None:
     """Replaces the model's entry in the result file, and those of models evaluated under other conditions."""
-    stored = json.loads(RESULT.read_text()) if RESULT.is_file() else {}
-    results = {name: entry for name, entry in stored.items() if entry["conditions"].keys() == found.keys()}
+    stored = paths.read_json(RESULT).items()
+    results = {name: entry for name, entry in stored if entry["conditions"].keys() == found.keys()}
     results[model.name] = {
         "protocol": model.metrics["protocol"],
         "fold": model.metrics["fold"],

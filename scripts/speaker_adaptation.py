@@ -37,8 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
             "command": f"python -m scripts.speaker_adaptation {shlex.quote(model.name)}",
         } | found
         print(json.dumps(entry, indent=1))
-        results = json.loads(RESULT.read_text()) if RESULT.is_file() else {}
-        paths.write_json(RESULT, results | {model.name: entry})
+        paths.write_json(RESULT, paths.read_json(RESULT) | {model.name: entry})
     return 0
 
 

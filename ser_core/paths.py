@@ -91,6 +91,11 @@ def write_json(path: Path, content: object, allow_nan: bool = True) -> None:
     write_text(path, json.dumps(content, indent=1, allow_nan=allow_nan) + "\n")
 
 
+def read_json(path: Path) -> dict:
+    """What write_json wrote; empty where there is no file."""
+    return json.loads(path.read_text()) if path.is_file() else {}
+
+
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
     """A lock on a file, which is made if there is none, released however this process ends."""

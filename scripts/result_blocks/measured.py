@@ -53,7 +53,8 @@ def _degraded_scores(values: dict | None) -> str:
 
 def non_speech() -> str:
     """Answers of each model to recorded sounds, and their separation from speech."""
-    measured = {name: found["recorded"] for name, found in _read_novelty().items() if "recorded" in found}
+    novelty = paths.read_json(paths.RESULTS / "novelty.json")
+    measured = {name: found["recorded"] for name, found in novelty.items() if "recorded" in found}
     if not measured:
         return "Not measured yet: python -m scripts.ood --recorded."
     header = ["model", "sounds", "emotion named %", "speech missed %"]
@@ -68,11 +69,6 @@ def non_speech() -> str:
         for name, found in measured.items()
     ]
     return markdown_table(header, rows)
-
-
-def _read_novelty() -> dict[str, dict]:
-    path = paths.RESULTS / "novelty.json"
-    return json.loads(path.read_text()) if path.is_file() else {}
 
 
 def experiments() -> str:

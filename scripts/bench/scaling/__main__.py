@@ -8,7 +8,6 @@ takes. clients: a server and 1 to 64 clients. workers: 1 to 64, simulated from t
 --json keeps the figures of what is not measured again; --picture draws all of them and needs chromium.
 """
 
-import json
 import sys
 from collections.abc import Callable
 
@@ -39,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
         "clients": client_costs,
         "workers": worker_costs,
     }
-    found = json.loads(options.json.read_text()) if options.json.is_file() else {}
+    found = paths.read_json(options.json)
     for kind in options.kinds or ([] if options.picture else steps):
         found[kind] = round_floats(steps[kind]())
         paths.write_json(options.json, found)

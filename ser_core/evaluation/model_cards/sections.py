@@ -3,7 +3,6 @@
 Every figure comes from a file in assets/results, which names the command that reproduces it.
 """
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 
@@ -51,8 +50,7 @@ def _results_section(name: str, kind: str, render) -> str:
 
 def _read_results(name: str, kind: str) -> dict:
     """Results of one model; empty when there are none."""
-    path = paths.RESULTS / f"{kind}.json"
-    return json.loads(path.read_text()).get(name, {}) if path.is_file() else {}
+    return paths.read_json(paths.RESULTS / f"{kind}.json").get(name, {})
 
 
 def fold_table(model: CrossValidationResult) -> str:

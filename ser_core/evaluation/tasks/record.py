@@ -125,8 +125,7 @@ def compare_with_recorded(
     of_result = _reproduction(f"{path.parent.name}/{path.name}", expected, _as_json(metrics.to_dict()))
     found = [replace(of_result, is_rounding=predictions.differs_by_rounding(known))]
     if task.is_own_result:
-        own_path = task.folder / METRICS_FILE
-        shown = json.loads(own_path.read_text()) if own_path.is_file() else {}
+        shown = paths.read_json(task.folder / METRICS_FILE)
         found.append(_reproduction(f"{task.folder.name}/{METRICS_FILE}", shown, own_metrics(recorded)))
     return found
 
