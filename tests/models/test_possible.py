@@ -1,11 +1,22 @@
 """Models that choose among the emotions that can occur."""
 
+import copy
+
 import numpy as np
 import pytest
+import torch
 
 from ser_core import EMOTIONS, evaluate, limit_emotions, predict, predict_batch, predict_windows
 from ser_core.data import Utterance
-from ser_core.inference import enrolled_model, ensemble_prediction, run_windows, speaker_reference
+from ser_core.inference import (
+    NO_SPEECH,
+    NOT_SURE,
+    enrolled_model,
+    ensemble_prediction,
+    run_windows,
+    speaker_reference,
+    window_labels,
+)
 from ser_core.labels import check_possible_emotions
 from ser_core.models.checkpoint import Calibration, CheckpointError, save_model
 
@@ -64,6 +75,21 @@ def test_a_limited_model_is_not_saved_as_one_of_all_emotions(model, tmp_path):
     with pytest.raises(CheckpointError, match="a copy for some emotions or for one voice"):
         save_model(limit_emotions(model, THREE), tmp_path / "few", "resonet", Calibration(), {})
     assert not (tmp_path / "few").exists()
+
+
+def test_a_model_that_knows_none_of_them_is_not_sure(model, speech):
+    knows_none = copy.copy(model)
+    knows_none.classify = lambda embedding, *_, **__: torch.zeros(len(embedding), 8)
+    knows_none.calibration = Calibration(min_confidence=0.28)
+    limited = limit_emotions(knows_none, ("calm", "disgust"))
+    found = predict(limited, speech)
+    assert found.confidence == 0.5 and found.abstain
+    windows = predict_windows(limited, speech)
+    assert {*window_labels(windows, windows.probabilities.argmax(1), limited.calibration.threshold(False))} <= {
+        NOT_SURE,
+        NO_SPEECH,
+    }
+    assert limit_emotions(model, ("calm", "disgust")).calibration.min_confidence == 0  # none was fitted
 
 
 def test_limiting_twice_keeps_what_both_allow(model):
