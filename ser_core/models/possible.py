@@ -18,7 +18,7 @@ TIE = 1e-6  # of probabilities that differ by rounding alone
 
 
 def limit_emotions(model: SERModel, emotions: Sequence[str]) -> SERModel:
-    """A copy of the model, sharing its weights, that chooses among the emotions that can occur.
+    """A copy of the model, sharing its weights, that chooses among the emotions that can occur; itself for all of them.
 
     The others get the probability 0; those of the rest keep their ratios, and the threshold of abstention stays: on
     left-out corpora, both hold for fewer emotions as for all (docs/results.md). A model that knows none of the emotions
@@ -34,9 +34,11 @@ def limit_emotions(model: SERModel, emotions: Sequence[str]) -> SERModel:
     """
     check_model(model)
     possible = [emotion for emotion in check_possible_emotions(emotions) if emotion in model.possible_emotions]
+    if (chosen := check_possible_emotions(possible)) == model.possible_emotions:
+        return model
     limited = copy.copy(model)
-    limited.possible_emotions = check_possible_emotions(possible)
-    limited.calibration = _above_chance(model.calibration, 1 / len(limited.possible_emotions))
+    limited.possible_emotions = chosen
+    limited.calibration = _above_chance(model.calibration, 1 / len(chosen))
     excluded = [i for i, emotion in enumerate(model.config.labels) if emotion not in possible]
     limited.classify = partial(_excluding, model.classify, excluded)  # type: ignore[method-assign]  # of this copy alone
     return limited

@@ -92,6 +92,11 @@ def test_a_model_that_knows_none_of_them_is_not_sure(model, speech):
     assert limit_emotions(model, ("calm", "disgust")).calibration.min_confidence == 0  # none was fitted
 
 
+def test_all_emotions_leave_the_model_as_it_is(model):
+    limited = limit_emotions(model, THREE)
+    assert limit_emotions(model, EMOTIONS) is model and limit_emotions(limited, EMOTIONS) is limited
+
+
 def test_limiting_twice_keeps_what_both_allow(model):
     limited = limit_emotions(limit_emotions(model, THREE), ["angry", "neutral", "sad"])
     assert limited.possible_emotions == ("neutral", "angry")
