@@ -68,7 +68,7 @@ from ser_core.evaluation import (
     speaker_references,
 )
 from ser_core.inference import Reference, SpeakerReferenceError
-from ser_core.labels import EMOTIONS
+from ser_core.labels import EMOTIONS, describe_choice
 from ser_core.models import (
     METRICS_FILE,
     CheckpointError,
@@ -208,7 +208,7 @@ def run_folders(options: argparse.Namespace) -> bool:
     if len(failed) == len(utterances):
         raise AudioError("No recording of --folder can be read: repair the files, or give another folder.")
     for name, model, predictions in zip(names, models, tables, strict=True):
-        print(f"\n{name}{among(options.emotions)}")
+        print(f"\n{', '.join(filter(None, (name, describe_choice(options.emotions))))}")
         print_own_result(predictions, references[model], options)
         print_leaks(name, predictions.utterances)
     print_choice({utterance.emotion for utterance in utterances}, options.emotions)
@@ -221,11 +221,6 @@ def print_choice(emotions: Collection[str], possible: Sequence[str]) -> None:
     if 1 < len(emotions) < len(possible):
         n_emotions = f"{len(emotions)} of {len(possible)} emotions"
         print(f"\nThe recordings have {n_emotions}. Among these alone: --emotions {named}")
-
-
-def among(emotions: Sequence[str]) -> str:
-    """Among which emotions models chose, if not all."""
-    return f", among {', '.join(emotions)}" if emotions != EMOTIONS else ""
 
 
 def print_own_result(predictions: PredictionTable, references: OwnReferences, options: argparse.Namespace) -> None:

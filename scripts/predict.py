@@ -41,7 +41,7 @@ from ser_core.inference import (
     read_drawn_clips,
     speaker_reference,
 )
-from ser_core.labels import EMOTIONS, format_probability
+from ser_core.labels import EMOTIONS, describe_choice, format_probability
 from ser_core.models import DEFAULT_MODEL, CheckpointError, SERModel, available_models, limit_emotions, load_model
 
 STANDARD_INPUT = {"-": "/dev/stdin"}
@@ -128,8 +128,8 @@ def as_text(record: dict, metrics: dict[str, dict]) -> str:
     if record["reference_clips"]:
         speech += f", {record['reference_clips']} reference clips"
     possible = tuple(record["possible_emotions"])
-    among = f", among {', '.join(possible)}" if possible != EMOTIONS else ""
-    lines = [f"{record['file']}: {ranked} ({record['model']}, {speech}{among}){doubt}", *record["notes"]]
+    about = ", ".join(filter(None, (record["model"], speech, describe_choice(possible))))
+    lines = [f"{record['file']}: {ranked} ({about}){doubt}", *record["notes"]]
     if record["reference_note"]:
         lines.append(record["reference_note"])
     if speaks:

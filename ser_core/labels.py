@@ -82,6 +82,12 @@ def parse_possible_emotions(text: str) -> tuple[str, ...]:
     return check_possible_emotions([word.strip().lower() for word in text.split(",")])
 
 
+def describe_choice(possible: Sequence[str]) -> str:
+    """ "among neutral, happy and angry"; "" where these are all."""
+    *most, last = possible
+    return "" if tuple(possible) == EMOTIONS else f"among {', '.join(most)} and {last}"
+
+
 def format_probability(value: float) -> str:
     """In whole percent; certainty, which no model has, is ">99%"."""
     return ">99%" if value >= 0.995 else f"{value:.0%}"

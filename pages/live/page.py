@@ -7,8 +7,9 @@ with st.spinner("Starting"):
     from pages.live.frame import live_frame
     from pages.live.voice import choose_voice
     from pages.ui.clip import take_live_recording
-    from pages.ui.emotion import choose_emotions, describe_choice
+    from pages.ui.emotion import choose_emotions
     from pages.ui.session import session
+    from ser_core.labels import describe_choice
     from ser_core.serving import LIVE_PATH, is_serving
 
 if is_serving.is_set():
@@ -16,8 +17,8 @@ if is_serving.is_set():
     with st.popover("Options", icon=":material/tune:", key="live-options"):
         choose_emotions()
         st.caption("Takes effect with the next start.")
-    if about := describe_choice(session().possible_emotions):
-        st.caption(about)
+    if choice := describe_choice(session().possible_emotions):
+        st.caption(f"Chosen {choice}.")
     live_frame(f"{LIVE_PATH}/", take_live_recording, choose_voice())
     if session().is_waiting and session().source.kind == "live":  # just handed over
         st.switch_page("pages/workspace/page.py", query_params={"view": "over_time"})

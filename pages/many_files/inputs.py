@@ -9,7 +9,6 @@ from pages.many_files import run, state
 from pages.many_files.batch import Batch
 from pages.many_files.together import describe_together, is_together
 from pages.ui.clip_input import FORMATS, show_expired_files
-from pages.ui.emotion import describe_choice
 from pages.ui.session import session
 from pages.ui.text import plain
 from pages.ui.voice.clips import has_voice
@@ -18,7 +17,7 @@ from pages.ui.voice.switch import draw_switch
 from ser_core.data import TABLE_SUFFIXES
 from ser_core.evaluation import describe_collection
 from ser_core.inference import MIN_REFERENCE_CLIPS
-from ser_core.labels import EMOTIONS
+from ser_core.labels import EMOTIONS, describe_choice
 from ser_core.models import models_with_reference
 from ser_core.plots import emotion_label
 
@@ -86,8 +85,8 @@ def show_reference(models: Sequence[str]) -> None:
     if able and len(state.sound_files()) >= MIN_REFERENCE_CLIPS and state.upload_state().together.on:
         st.caption(describe_together(now))
     _show_voice([model for model in now if not is_together(model)])
-    if about := describe_choice(session().possible_emotions):
-        st.caption(about)
+    if choice := describe_choice(session().possible_emotions):
+        st.caption(f"Chosen {choice}.")
 
 
 def _show_voice(models: Sequence[PersonalModel]) -> None:

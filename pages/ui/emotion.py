@@ -44,12 +44,6 @@ def _keep_emotions() -> None:
     choose_only(st.session_state[CHOICE_KEY])
 
 
-def describe_choice(emotions: Sequence[str]) -> str:
-    """Among which emotions a model chose; "" where these are all."""
-    *most, last = emotions
-    return "" if len(emotions) == len(EMOTIONS) else f"Chosen among {', '.join(most)} and {last}."
-
-
 def coloured(label: str) -> str:
     """Markdown: the symbol in the colour of the emotion, then its name; any other label as it is."""
     look = EMOTION_STYLES.get(label)

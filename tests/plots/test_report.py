@@ -68,11 +68,11 @@ def test_a_report_names_the_file_to_reproduce():
 
 def test_a_report_says_among_which_emotions_the_model_chose():
     page = clip_report(clip(possible_emotions=("neutral", "angry")))
-    assert "Chosen among neutral, angry: no other was expected." in page and "--emotions neutral,angry" in page
+    assert "Chosen among neutral and angry: no other was expected." in page and "--emotions neutral,angry" in page
     assert "among all emotions" in page and "among all emotions" not in clip_report(clip())
     assert "Chosen among" not in clip_report(clip()) and "--emotions" not in clip_report(clip())
     batch = batch_report("title", [ReportRow("a.wav", prediction(possible_emotions=("neutral", "angry")))], METRICS)
-    assert "Chosen among neutral, angry" in batch
+    assert "Chosen among neutral and angry" in batch
     assert "Chosen among" not in batch_report("title", [ReportRow("a.wav", prediction())], METRICS)
 
 

@@ -207,7 +207,7 @@ def test_the_emotions_that_can_occur_are_chosen_among(checkpoints, predicted, ca
         assert predict.main([*chosen, "--format", "csv", *more]) == 0
         assert all({name for name in EMOTIONS if row[name]} == {*FEW} for row in table(capsys))
     assert predict.main([*chosen, "--format", "text"]) == 0
-    assert "among neutral, happy, angry)" in (text := capsys.readouterr().out) and f"measured among {FEW}" in text
+    assert "among neutral, happy and angry)" in (text := capsys.readouterr().out) and f"measured among {FEW}" in text
     assert predict.main([good, "--model", "small", "--format", "text", "--emotions", ",".join(EMOTIONS)]) == 0
     assert ", among" not in (text := capsys.readouterr().out) and f"measured among {EMOTIONS}" in text
 
@@ -216,7 +216,7 @@ def test_the_emotions_that_can_occur_are_chosen_among(checkpoints, predicted, ca
 def test_emotions_that_cannot_be_chosen_among_are_a_usage_error(words, message, good, capsys):
     with pytest.raises(SystemExit, match="2"):
         predict.main([good, "--emotions", words])
-    assert "argument --emotions: " in (told := capsys.readouterr().err) and message in told
+    assert "argument --emotions: " in (shown := capsys.readouterr().err) and message in shown
 
 
 def test_an_unknown_model_lists_what_exists(checkpoints, capsys, good):

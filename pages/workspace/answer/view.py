@@ -8,7 +8,7 @@ from streamlit.delta_generator import DeltaGenerator
 from pages.ui import analysis, export
 from pages.ui.analysis import ModelResult, PreparedClip, Settings
 from pages.ui.chart import chart
-from pages.ui.emotion import coloured, describe_choice, segment_cell
+from pages.ui.emotion import coloured, segment_cell
 from pages.ui.problems import show_no_model, show_problem
 from pages.ui.session import SessionClip, session
 from pages.ui.text import describe_expectation, plain
@@ -21,7 +21,7 @@ from pages.workspace.answer.hero import show_emotion
 from pages.workspace.answer.plane import show_plane
 from pages.workspace.trajectories import ENROLLED, NO_REFERENCE, timeline_segments
 from ser_core.inference import MIN_SPEECH_TO_PREDICT_S, Prediction, Segment, SpeakerReferenceError
-from ser_core.labels import EMOTIONS, format_probability
+from ser_core.labels import EMOTIONS, describe_choice, format_probability
 from ser_core.models import FAST_MODEL, AdapterError, CheckpointError, available_models, models_with_reference
 from ser_core.plots import emotion_label, probability_bars
 
@@ -109,8 +109,9 @@ def _show_answer(clip: SessionClip, result: ModelResult) -> None:
         st.markdown(expected)
     if prediction.reference_note:
         st.warning(plain(prediction.reference_note))
-    choice = "" if "Among" in expected else describe_choice(prediction.possible_emotions)  # as the rates name it
-    if about := f"{describe_voice([result.model])} {choice} {_way_to_an_answer(result)}".strip():
+    choice = describe_choice(prediction.possible_emotions)
+    among = f"Chosen {choice}." if choice and choice not in expected.lower() else ""  # where no rate names it
+    if about := f"{describe_voice([result.model])} {among} {_way_to_an_answer(result)}".strip():
         st.caption(about)
     with st.container(horizontal=True, vertical_alignment="center"):
         _show_next(prediction, clip.recording.duration_s)

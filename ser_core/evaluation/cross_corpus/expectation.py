@@ -9,7 +9,7 @@ from ser_core import paths
 from ser_core.data import LEFT_OUT, SPEAKER_INDEPENDENT_8, SPEAKER_OVERLAP, is_speech
 from ser_core.evaluation.cross_corpus.subsets import ALONE, read_counts, subset_scores
 from ser_core.inference import EVERYDAY_CLIPS, FAR_NOTE, NEUTRAL_CLIPS
-from ser_core.labels import EMOTIONS, check_possible_emotions
+from ser_core.labels import EMOTIONS, check_possible_emotions, describe_choice
 from ser_core.models import TYPICAL, UNLIKE_TRAINING, UNUSUAL
 
 N_REFERENCE_CLIPS = (1, 3, 10, 30)
@@ -111,9 +111,7 @@ def measured_reference(n_clips: int, source: str, note: str) -> str | None:
 
 def _condition(reference: str, possible: tuple[str, ...]) -> str:
     """The choice and the reference of the rates, with a colon at the end; empty: all emotions, alone."""
-    *most, last = possible
-    choice = f"among {', '.join(most)} and {last}" if possible != EMOTIONS else ""
-    found = ", ".join(filter(None, (choice, _described_reference(reference))))
+    found = ", ".join(filter(None, (describe_choice(possible), _described_reference(reference))))
     return f"{found}: " if found else ""
 
 

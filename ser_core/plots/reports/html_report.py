@@ -21,7 +21,7 @@ from ser_core.evaluation import (
 )
 from ser_core.inference import NO_SPEECH, Prediction, Trajectory, label_in_words, prediction_label, source_and_mood
 from ser_core.interpret import VOICE_GROUPS, VOICE_MEASURES, VoiceGroup
-from ser_core.labels import EMOTION_STYLES, EMOTIONS, format_probability
+from ser_core.labels import EMOTION_STYLES, EMOTIONS, describe_choice, format_probability
 from ser_core.plots.clip.bars import probability_bars
 from ser_core.plots.clip.trajectory import trajectory_lines
 from ser_core.plots.heatmaps import confusion_heatmap
@@ -166,8 +166,8 @@ def _answer(prediction: Prediction, metrics: Mapping) -> str:
 
 def _chosen_among(prediction: Prediction) -> str:
     """Among which emotions the model chose; "" where these are all."""
-    possible = prediction.possible_emotions
-    return "" if possible == EMOTIONS else f"Chosen among {', '.join(possible)}: no other was expected."
+    choice = describe_choice(prediction.possible_emotions)
+    return choice and f"Chosen {choice}: no other was expected."
 
 
 def _reference(prediction: Prediction) -> str:

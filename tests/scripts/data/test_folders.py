@@ -164,7 +164,7 @@ def test_recordings_of_emotions_that_cannot_occur_are_left_out(office, checkpoin
     assert evaluate.main(["small", *command, "--emotions", "sad,neutral,happy", "--predictions", str(out)]) == 0
     shown = capsys.readouterr()
     assert "office: 2 left out, angry is not in --emotions: Ann/angry/a.wav, ..." in shown.err
-    assert "small, among neutral, happy, sad\n" in shown.out and re.search(r"^office +4 ", shown.out, re.M)
+    assert "small, among neutral, happy and sad\n" in shown.out and re.search(r"^office +4 ", shown.out, re.M)
     rows = list(csv.DictReader(out.open()))
     assert len(rows) == 4
     assert all({name for name in EMOTIONS if row[name]} == {"neutral", "happy", "sad"} for row in rows)
