@@ -12,7 +12,6 @@ from pages.ui.text import plain
 from pages.ui.voice.clips import enrolment_state, has_voice
 from pages.ui.voice.switch import uses_voice
 from ser_core.inference import Reference, enrolled_model, reference_part, speaker_reference
-from ser_core.labels import EMOTIONS
 from ser_core.models import Adapter, SERModel, apply_adapter, limit_emotions
 
 
@@ -34,7 +33,7 @@ class PersonalModel:
         """
         model = get_model(self.name)
         model = apply_adapter(model, self.adapter) if self.adapter else model
-        return model if self.emotions == EMOTIONS else limit_emotions(model, self.emotions)
+        return limit_emotions(model, self.emotions)
 
     def load(self) -> SERModel:
         """The model whose logits for a waveform are those of the prediction shown.
