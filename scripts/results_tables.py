@@ -28,7 +28,7 @@ from scripts.result_blocks.folds import (
     listeners,
     scores,
 )
-from scripts.result_blocks.measured import benchmark, experiments, non_speech, robustness
+from scripts.result_blocks.measured import benchmark, experiments, missed_speech, non_speech, robustness
 from scripts.result_blocks.possible import possible_emotions
 from ser_core import paths
 from ser_core.data import (
@@ -65,7 +65,16 @@ def render_blocks() -> dict[str, str]:
     """
     found = compare_all()
     speakers, corpora = (load_cross_validation(protocol) for protocol in (SPEAKER_INDEPENDENT, LEAVE_ONE_CORPUS_OUT))
-    measured = (scores, benchmark, experiments, robustness, non_speech, left_out_summary, possible_emotions)
+    measured = (
+        scores,
+        benchmark,
+        experiments,
+        robustness,
+        non_speech,
+        missed_speech,
+        left_out_summary,
+        possible_emotions,
+    )
     compared = (table_resonet, table_ravdess, leakage, speaker_independent, mcnemar)
     blocks = {block.__name__: block() for block in (*measured, default_folds, default_mean)}
     blocks |= {block.__name__: block(found) for block in compared}

@@ -71,6 +71,29 @@ def non_speech() -> str:
     return markdown_table(header, rows)
 
 
+def missed_speech() -> str:
+    """Clips of each corpus in which no speech is detected, by emotion, and sounds of ESC-50 in which some is."""
+    found = paths.read_json(paths.RESULTS / "missed_speech.json")
+    if not found:
+        return "Not measured yet: python -m scripts.missed_speech."
+    rows = [
+        [f"`{name}`", str(own["clips"]), *_counted(own["missed"], own["clips"])]
+        for name, own in found["corpora"].items()
+    ]
+    clips = markdown_table(["corpus", "clips", "no speech detected", "%", "emotions"], rows)
+    rows = [
+        [name, str(own["sounds"]), *_counted(own["detected"], own["sounds"])] for name, own in found["esc50"].items()
+    ]
+    return f"{clips}\n\n{markdown_table(['ESC-50', 'sounds', 'speech detected', '%', 'classes'], rows)}"
+
+
+def _counted(counts: dict[str, int], n: int) -> list[str]:
+    """Their sum, its percentage of n, and each."""
+    total = sum(counts.values())
+    each = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in counts.items())
+    return [str(total), f"{100 * total / n:.1f}", each or "-"]
+
+
 def experiments() -> str:
     """The log of experiments, one table for each schedule of a model."""
     kinds = defaultdict(list)

@@ -155,12 +155,17 @@ def has_knock(waveform: np.ndarray) -> bool:
 
 def loudest_and_lasting_level(waveform: np.ndarray) -> tuple[float, float]:
     """The highest level (RMS) of a frame, and the highest one that lasts longer than a knock."""
-    n_full = len(waveform) // LEVEL_FRAME * LEVEL_FRAME
-    rows = (waveform[:n_full].reshape(-1, LEVEL_FRAME), waveform[None, n_full:])
-    levels = np.sqrt(np.concatenate([np.vecdot(frames, frames) for frames in rows]) / LEVEL_FRAME)
+    levels = frame_levels(waveform)
     part, n_knock = round(KNOCK_PART_S * SAMPLE_RATE / LEVEL_FRAME), round(KNOCK_S * SAMPLE_RATE / LEVEL_FRAME)
     parts = np.pad(levels, (0, -len(levels) % part)).reshape(-1, part)
     return float(levels.max()), float(np.sort(parts, axis=1)[:, -n_knock - 1].max())
+
+
+def frame_levels(waveform: np.ndarray) -> np.ndarray:
+    """The level (RMS) of each frame of LEVEL_FRAME samples, the last one up to the end, shape = (n_frames,)."""
+    n_full = len(waveform) // LEVEL_FRAME * LEVEL_FRAME
+    rows = (waveform[:n_full].reshape(-1, LEVEL_FRAME), waveform[None, n_full:])
+    return np.sqrt(np.concatenate([np.vecdot(frames, frames) for frames in rows]) / LEVEL_FRAME)
 
 
 def speech_overlap_s(speech: SpeechSegments, start_s: np.ndarray, end_s: np.ndarray) -> np.ndarray:

@@ -1,12 +1,16 @@
-"""Speech is found behind a knock, on an offset and under rumble, as in the recording without them."""
+"""Speech is found behind a knock, on an offset, under rumble and where it is shouted."""
 
 import numpy as np
 import pytest
+import soxr
 
-from ser_core.audio.io import SAMPLE_RATE, read_audio
+from ser_core.audio import vad
+from ser_core.audio.io import SAMPLE_RATE, load_audio, read_audio
 from ser_core.audio.repairs.rumble import remove_rumble
-from ser_core.audio.vad import speech_segments
-from ser_core.audio.windows import analysed_bounds, has_knock
+from ser_core.audio.vad import speech_segments, speech_segments_of_each
+from ser_core.audio.windows import analysed_bounds, has_knock, speech_duration_s
+from ser_core.data import CorpusError, corpora_root
+from ser_core.paths import ROOT
 from tests.make_audio import with_soundfile
 
 
@@ -120,3 +124,52 @@ def test_ordinary_recordings_are_unchanged(speech):
     ):
         kept, notes = remove_rumble(waveform, SAMPLE_RATE)
         assert kept is waveform and notes == ()
+
+
+# --- shouts --------------------------------------------------------------------------------------------------------
+
+
+def raised(name: str, ratio: float) -> np.ndarray:
+    """A sample at a higher pitch and as much faster: speech that Silero does not find."""
+    waveform = load_audio(ROOT / "assets/samples" / name)
+    return soxr.resample(waveform, ratio * SAMPLE_RATE, SAMPLE_RATE)
+
+
+SHOUTS = [("crema_d/1006_IOM_HAP_XX.opus", 1.5), ("crema_d/1008_IWL_ANG_XX.opus", 2.0), ("high_fast.ogg", 2.0)]
+
+
+@pytest.mark.parametrize(("name", "ratio"), SHOUTS)
+def test_a_high_voice_is_found(name, ratio, monkeypatch):
+    shout = raised(name, ratio)
+    quiet_knock = (0.1 * shout + knock(0.3, len(shout))).astype(np.float32)
+    found = speech_segments(shout)
+    assert speech_segments_of_each([shout, quiet_knock]) == [found, speech_segments(quiet_knock)]
+    assert speech_duration_s(found) >= 0.5 and speech_duration_s(speech_segments(quiet_knock)) >= 0.5
+    monkeypatch.setattr(vad, "_complete", lambda _, segments: segments)
+    assert speech_segments(shout) == ()
+
+
+def test_a_shout_among_sentences_is_found_and_their_segments_stay(speech):
+    shout = raised("crema_d/1008_IWL_ANG_XX.opus", 2.0)
+    pause = np.zeros(SAMPLE_RATE // 4, np.float32)
+    loud, faint = (
+        np.concatenate([speech, pause, shout * np.float32(gain * speech.max() / shout.max()), pause, speech])
+        for gain in (1.0, 0.02)
+    )
+    alone, with_shout = speech_segments(faint), speech_segments(loud)
+    first_s, last_s = len(speech) / SAMPLE_RATE, (len(loud) - len(speech)) / SAMPLE_RATE
+    within = [segment for segment in with_shout if first_s <= segment[0] and segment[1] <= last_s]
+    assert speech_duration_s(within) >= 0.8
+    assert len(with_shout) == len(alone) + len(within)
+    assert np.diff(np.ravel(with_shout)).min() >= 0
+
+
+@pytest.mark.corpora
+def test_shouted_and_sobbed_clips_are_speech():
+    try:
+        root = corpora_root()
+    except CorpusError as error:
+        pytest.skip(str(error))
+    names = ["1078_TSI_FEA_XX", "1089_TAI_ANG_XX", "1004_IEO_ANG_HI", "1002_DFA_ANG_XX", "1008_IEO_ANG_HI"]
+    files = [next(root.glob(f"crema_d/**/{name}.*")) for name in names]
+    assert min(speech_duration_s(speech_segments(load_audio(file))) for file in files) >= 0.5

@@ -1,12 +1,15 @@
 """Commands on unseen speakers: non-speech sounds, and enrolment with ten other clips of a speaker."""
 
 import json
+import shutil
+from collections import Counter
 
 import numpy as np
 import pytest
 
-from scripts import ood, speaker_adaptation
+from scripts import missed_speech, ood, speaker_adaptation
 from ser_core import paths
+from ser_core.audio.vad import speech_segments
 from ser_core.data.audio_store.reading import AudioStore
 from ser_core.data.corpora import read_corpora
 from ser_core.evaluation.non_speech import NON_SPEECH_SOUNDS
@@ -89,6 +92,24 @@ def test_recorded_sounds_are_added_to_the_entry(ready, tmp_path, monkeypatch, sp
     assert entry["auroc"] == 0.5 and (found["n_speech"], found["n_sounds"]) == (4, 2)
     assert found["classes"]["dog"] == {"no speech": 1} and "no speech" not in found["classes"]["rooster"]
     assert found["command"] == "python -m scripts.ood small --recorded --every 6"
+
+
+def test_missed_clips_and_sounds_with_speech_are_counted(unseen, tmp_path, monkeypatch, speech, capsys):
+    corpora, cache = tmp_path / "corpora", unseen[1]
+    shutil.copytree(unseen[0], corpora)
+    for name in ("101_dog/5-1-A.wav", "102_rooster/5-2-A.wav", "102_rooster/1-3-A.wav"):
+        (corpora / name).parent.mkdir(exist_ok=True)
+        write_wav(corpora / name, speech if "5-2" in name else np.zeros(16_000))
+    monkeypatch.setenv("SER_CORPORA", str(corpora))
+    monkeypatch.setenv("SER_CACHE", str(cache))
+    monkeypatch.setattr(missed_speech, "RESULT", tmp_path / "missed.json")
+    assert missed_speech.main([]) == 0
+    found, store = json.loads((tmp_path / "missed.json").read_text()), AudioStore(cache)
+    clips = read_corpora(unseen[0]).utterances
+    missed = Counter(u.emotion for u in clips if not speech_segments(store.waveform(u.id)))
+    assert found["corpora"] == {"crema_d": {"clips": len(clips), "missed": dict(missed)}}
+    assert found["esc50"]["train"] == {"sounds": 1, "detected": {}}
+    assert found["esc50"]["test"] == {"sounds": 2, "detected": {"rooster": 1}}
 
 
 def test_enrolment_writes_both_figures(ready, capsys):
