@@ -29,6 +29,7 @@ from scripts.result_blocks.folds import (
     scores,
 )
 from scripts.result_blocks.measured import benchmark, experiments, missed_speech, non_speech, robustness
+from scripts.result_blocks.over_time import changing_emotions
 from scripts.result_blocks.possible import possible_emotions
 from ser_core import paths
 from ser_core.data import (
@@ -74,6 +75,7 @@ def render_blocks() -> dict[str, str]:
         missed_speech,
         left_out_summary,
         possible_emotions,
+        changing_emotions,
     )
     compared = (table_resonet, table_ravdess, leakage, speaker_independent, mcnemar)
     blocks = {block.__name__: block() for block in (*measured, default_folds, default_mean)}

@@ -179,7 +179,7 @@ def reference_for(found: ClipTrajectories, name: str) -> Reference | None:
     """What the predictions of a model are relative to."""
     model = get_model(name)
     if model.takes_reference and found.reference == OWN_RECORDING:
-        return recording_reference(model, found.waveform, found.speech)
+        return recording_reference(model, found.waveform, found.speech, model.trajectory_window_s)
     if found.reference == ENROLLED:
         # none where the voice was imported for another model
         return personal_model(name, clip=session().clip).reference

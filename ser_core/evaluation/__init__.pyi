@@ -2,6 +2,12 @@ from .calibration import (
     export_checkpoint as export_checkpoint,
     fit_calibration as fit_calibration,
 )
+from .changing_emotions import (
+    JoinedClips as JoinedClips,
+    OverTime as OverTime,
+    join_clips as join_clips,
+    score_over_time as score_over_time,
+)
 from .comparison.compare import (
     Comparison as Comparison,
     ComparisonError as ComparisonError,

@@ -164,7 +164,10 @@ def enrolment_gain(
 
 
 def recording_reference(
-    model: SERModel, waveform: np.ndarray, speech: SpeechSegments | None = None
+    model: SERModel,
+    waveform: np.ndarray,
+    speech: SpeechSegments | None = None,
+    window_s: float | None = None,
 ) -> Reference | None:
     """A long recording of one speaker as its own reference; None if it has less than 10 s of speech.
 
@@ -172,6 +175,8 @@ def recording_reference(
 
     Args:
         model, waveform, speech: as for predict.
+        window_s: of the windows that are compared with it, by default those of predict. Longer windows have other
+            embeddings: for predict_windows give its window_s, or `trajectory_window_s` of the model.
 
     Raises:
         AudioError: no samples, or samples that are not finite.
@@ -183,7 +188,7 @@ def recording_reference(
     speech_s = speech_duration_s(speech)
     if speech_s < MIN_OWN_REFERENCE_SPEECH_S:
         return None
-    windows = _speech_windows(model, waveform, speech, overlap=0.0)
+    windows = windows_with_speech(model, waveform, speech, 0.0, window_s).cut(waveform)
     drawn = np.unique(np.linspace(0, len(windows) - 1, MAX_REFERENCE_CLIPS).round().astype(int))
     rows = run_windows(model, [windows[i] for i in drawn]).embeddings
     emotions = _everyday(model, len(drawn))
@@ -226,7 +231,7 @@ class RunningReference:
         if self._speech_s < MIN_OWN_REFERENCE_SPEECH_S:
             return self._start
         mean = (self._sum / self._n_windows).astype(np.float32)
-        n_clips = round(self._speech_s / self._model.config.window_s)  # windows overlap: not each is a clip of its own
+        n_clips = round(self._speech_s / self._model.trajectory_window_s)  # not one each: windows overlap
         own = (self._model.name, self._model.version, mean, n_clips, self._speech_s)
         spoken = Reference(*own, None, "running", (), _everyday(self._model, n_clips))
         return _joined(self._start, spoken) if self._start else spoken

@@ -5,7 +5,7 @@ coarsely, the last one completes the grid.
 
 The logits of a longer window are the mean over the model's windows inside it, each weighted by its seconds of speech,
 as in the prediction for a recording. As the windows on the grid overlap, the middle counts a little more than the ends.
-The model's window is the shortest: it is the length of training.
+The shortest window is `trajectory_window_s` of the model.
 """
 
 from dataclasses import dataclass, replace
@@ -80,8 +80,8 @@ def start_trajectory(
         hop_s: of the grid; the last window ends at the bound, so that only the last hop may be shorter.
         reference: of the one speaker of the recording.
     """
-    grid = windows_between(*bounds, model.config.window_s, hop_s)
-    widest = 2 ** int(np.log2(max(model.config.window_s / hop_s, 1)))  # more would leave samples out
+    grid = windows_between(*bounds, model.trajectory_window_s, hop_s)
+    widest = 2 ** int(np.log2(max(model.trajectory_window_s / hop_s, 1)))  # more would leave samples out
     return PartialTrajectory(
         model=model.name,
         version=model.version,

@@ -7,7 +7,7 @@ import numpy as np
 from ser_core.audio import SAMPLE_RATE, Recording, SpeechSegments, analysed_bounds, speech_segments
 from ser_core.inference.enrolment import MIN_OWN_REFERENCE_SPEECH_S, recording_reference
 from ser_core.inference.forward import run_clips
-from ser_core.inference.prediction.predict import predict_with_windows
+from ser_core.inference.prediction.predict import predict_windows, predict_with_windows
 from ser_core.inference.reference import OWN_RECORDING, ReferenceChoice
 from ser_core.inference.results import Trajectory
 from ser_core.inference.smoothing import window_labels
@@ -56,12 +56,21 @@ def prediction_record(
     """
     speech = speech_segments(recording.waveform) if speech is None else speech
     own = recording_reference(model, recording.waveform, speech) if reference == OWN_RECORDING else reference
-    prediction, trajectory = predict_with_windows(model, recording.waveform, speech, progress, own)
+    prediction, _ = predict_with_windows(model, recording.waveform, speech, progress, own)
     record = {"file": name} | prediction.to_dict() | {"notes": recording.notes}
     if reference == OWN_RECORDING and own is None:
         record["reference_note"] = SHORT_RECORDING_NOTE
+    return record | ({"windows": _trajectory_records(model, recording.waveform, speech, reference)} if windows else {})
+
+
+def _trajectory_records(
+    model: SERModel, waveform: np.ndarray, speech: SpeechSegments, reference: ReferenceChoice
+) -> list[dict]:
+    if reference == OWN_RECORDING:
+        reference = recording_reference(model, waveform, speech, model.trajectory_window_s)
+    trajectory = predict_windows(model, waveform, speech=speech, reference=reference)
     threshold = model.calibration.threshold(trajectory.reference_clips > 0)  # without, of itself alone
-    return record | ({"windows": window_records(trajectory, threshold)} if windows else {})
+    return window_records(trajectory, threshold)
 
 
 def window_records(trajectory: Trajectory, min_confidence: float) -> list[dict]:

@@ -19,6 +19,7 @@ from ser_core.models.ood import NoveltyDetector
 Config = TypeVar("Config", bound="FrontendConfig | ModelConfig")
 Weight = float | Tensor
 LARGEST_SIZE = 100_000  # of any number in a config: layers, samples, Hz
+TRAJECTORY_WINDOW_S = 2.5  # at most: emotions change within longer windows; chosen by scripts.changing_emotions
 PRIOR_CLIPS = 2.0  # as many clips of the average speaker stand beside the reference clips; chosen on left-out corpora
 NEVER_ZERO = ("window_s", "sample_rate", "n_fft", "win_length", "hop_length", "n_mels")
 
@@ -176,6 +177,11 @@ class SERModel(nn.Module, ABC):
     def forward(self, waveform: Tensor, n_samples: Tensor | None = None) -> Tensor:
         """(B, n_samples) -> logits, shape = (B, n_classes). n_samples: true lengths, shape = (B,)."""
         return self.classify(self.embed(waveform, n_samples))
+
+    @property
+    def trajectory_window_s(self) -> float:
+        """Length of the windows in which it predicts over time, in seconds: at most those of a whole recording."""
+        return min(self.config.window_s, TRAJECTORY_WINDOW_S)
 
     @property
     def is_derived(self) -> bool:

@@ -202,7 +202,7 @@ def test_invalid_arguments_get_an_error_message(live, checkpoints, subtests):
 
 def test_numbers_of_the_page_are_in_the_units_it_shows(live, checkpoints, no_references):
     page = live.page_arguments(LiveSessions())
-    assert (page["hop_s"], page["smoothing_s"]) == (0.25, 1.5)
+    assert (page["hop_s"], page["smoothing_s"]) == (0.25, 0.75)
     assert (page["max_recording_s"], page["token_lifetime_min"]) == (3600, 5)
     assert {*page["models"]} == {"small", "other"} and page["models_with_reference"] == ()
     arousal, valence = page["places"]["angry"]

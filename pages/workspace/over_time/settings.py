@@ -17,11 +17,10 @@ from ser_core.inference import (
     OWN_RECORDING,
     Smoothing,
 )
-from ser_core.models import CheckpointError, models_for_long_audio
+from ser_core.models import models_for_long_audio
 
 ACCURATE_UP_TO_S = 60.0  # a longer recording begins with the fast model
-MIN_WINDOWS = 2  # in a recording: nothing changes in fewer
-WINDOWS = (1, 2, 4, 8)  # times the model's own
+WINDOWS = (1, 2, 4, 8)  # times the shortest
 HOPS = (1, 2, 4, 10)  # times the hop of the predictions
 SMOOTHINGS = {
     NO_SMOOTHING: ((), "", ""),
@@ -55,27 +54,21 @@ def choose(clip: SessionClip) -> Choice:
 
 
 def _by_preference(duration_s: float) -> tuple[str, ...]:
-    """The models, the one to begin with first: that of the other views, unless it is slow or shows less change here."""
+    """The models, the one to begin with first: that of the other views, unless it is slow."""
     names, chosen = models_for_long_audio(), clip_bar.settings().model
     if chosen not in names or duration_s > ACCURATE_UP_TO_S:
-        return names
-    try:
-        fast_s, chosen_s = (get_model(name).config.window_s for name in (names[0], chosen))
-    except CheckpointError:
-        return names  # the menu of the models says why
-    if duration_s < MIN_WINDOWS * chosen_s and fast_s < chosen_s:
         return names
     return (chosen, *(name for name in names if name != chosen))
 
 
 WINDOW_HELP = (
-    "The shortest is the model's own, what it was trained on. A longer one is the mean of its predictions, weighted by "
-    "speech, as for a full recording. With several models each has multiples of its own."
+    "In the shortest an emotion is recognised best where emotions change. A longer one is the mean of its predictions, "
+    "weighted by speech, as for a full recording."
 )
 
 
 def _choose_view(models: Sequence[str], grid_s: float) -> WindowSettings:
-    own_s = sorted({get_model(name).config.window_s for name in models}) or [0.0]
+    own_s = sorted({get_model(name).trajectory_window_s for name in models}) or [0.0]
     left, right = st.columns(2)
     window = left.selectbox(
         "Window",

@@ -65,7 +65,7 @@ def predict_windows(
 
     Args:
         model, waveform, speech, reference: as for predict.
-        window_s: length of a window, by default that of the training; a shorter recording is one window.
+        window_s: length of a window, by default that of the model over time; a shorter recording is one window.
         hop_s: from one window to the next, by default half a window.
         progress: called after each batch.
 
@@ -77,6 +77,7 @@ def predict_windows(
     check_model(model)
     check_waveform(waveform)
     speech = speech_segments(waveform) if speech is None else speech
+    window_s = model.trajectory_window_s if window_s is None else window_s
     windows = recording_windows(model, waveform, speech, window_s, hop_s)
     return run_recording(model, waveform, windows, speech, progress, reference)[1]
 
@@ -88,7 +89,7 @@ def predict_with_windows(
     progress: Progress = no_progress,
     reference: Reference | None = None,
 ) -> tuple[Prediction, Trajectory]:
-    """predict and predict_windows (with its default windows) in one pass. Arguments and errors as there."""
+    """predict, and the trajectory of the windows that it pools, in one pass. Arguments and errors as there."""
     return predict_with_outputs(model, waveform, speech, progress, reference)[:2]
 
 

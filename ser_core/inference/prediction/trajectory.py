@@ -30,7 +30,10 @@ def recording_windows(
     window_s: float | None = None,
     hop_s: float | None = None,
 ) -> Windows:
-    """The windows over the analysed part of a recording; arguments and errors as of predict_windows."""
+    """The windows over the analysed part of a recording, by default those that predict pools.
+
+    Arguments and errors as of predict_windows.
+    """
     window_s = model.config.window_s if window_s is None else window_s
     hop_s = window_s * (1 - WINDOW_OVERLAP) if hop_s is None else hop_s
     if not 1 / SAMPLE_RATE <= hop_s <= window_s < math.inf:
@@ -128,9 +131,14 @@ def _reference_of_clip(
 
 
 def windows_with_speech(
-    model: SERModel, waveform: np.ndarray, speech: SpeechSegments, overlap: float = WINDOW_OVERLAP
+    model: SERModel,
+    waveform: np.ndarray,
+    speech: SpeechSegments,
+    overlap: float = WINDOW_OVERLAP,
+    window_s: float | None = None,
 ) -> Windows:
-    """Those of the model's windows over a recording that contain speech."""
-    windows = recording_windows(model, waveform, speech, hop_s=model.config.window_s * (1 - overlap))
+    """The windows over a recording that contain speech; window_s: of each, by default that of the model."""
+    window_s = model.config.window_s if window_s is None else window_s
+    windows = recording_windows(model, waveform, speech, window_s, window_s * (1 - overlap))
     speaks = windows.speech_s(speech) >= MIN_SPEECH_TO_PREDICT_S
     return replace(windows, starts=windows.starts[speaks], ends=windows.ends[speaks])

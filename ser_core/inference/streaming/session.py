@@ -24,7 +24,7 @@ from ser_core.models import SERModel
 LIVE_HOP_S = 0.25  # from one prediction to the next
 LIVE_HISTORY_S = 120.0  # of predictions, for smoothing and for the chart
 MAX_LIVE_RECORDING_S = 3600.0
-DEFAULT_LIVE_SMOOTHING = Smoothing(EMA_SMOOTHING, 1.5)
+DEFAULT_LIVE_SMOOTHING = Smoothing(EMA_SMOOTHING, 0.75)
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class LiveSession:
             SpeakerReferenceError: a reference for a model that takes none, or one of another model.
         """
         self.model, self.smoothing = model, smoothing
-        self._window, self._hop = round(model.config.window_s * SAMPLE_RATE), round(LIVE_HOP_S * SAMPLE_RATE)
+        self._window, self._hop = round(model.trajectory_window_s * SAMPLE_RATE), round(LIVE_HOP_S * SAMPLE_RATE)
         self._running = RunningReference(model, reference) if running_reference or reference else None
         self._resample = Resampler()
         self._buffer = np.empty(0, np.float32)  # the last window and the samples since the last prediction
@@ -147,7 +147,7 @@ class LiveSession:
             end_s=end_s,
             probabilities=probabilities,
             speech_s=speech_s,
-            window_s=self.model.config.window_s,
+            window_s=self.model.trajectory_window_s,
             hop_s=LIVE_HOP_S,
             **reference_fields(self._reference()),
         )

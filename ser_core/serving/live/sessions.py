@@ -112,7 +112,7 @@ class LiveSessions:
         threshold = loaded.calibration.threshold(enrolled is not None)
         return {
             "min_confidence": threshold,
-            "window_s": loaded.config.window_s,
+            "window_s": loaded.trajectory_window_s,
             "possible_emotions": loaded.possible_emotions,
         }
 

@@ -1,0 +1,35 @@
+"""What predictions over time are worth, from scripts.changing_emotions."""
+
+import numpy as np
+
+from scripts.changing_emotions import IN_A_ROW, RESULT
+from scripts.result_blocks.text import points
+from ser_core import paths
+from ser_core.evaluation import markdown_table
+
+TIMELINE, LIVE, LIVE_SLOWER = "timeline", "live 0.75", "live 1.5"
+HEADER = ("model", "window [s]", "timeline", "answered %", "of these right %", "live, 0.75 s", "live, 1.5 s")
+
+
+def changing_emotions() -> str:
+    """One row for each model and length of the windows; in a cell, both numbers of clips in a row."""
+    found = paths.read_json(RESULT)
+    if not found:
+        return "Not measured yet: python -m scripts.changing_emotions."
+    rows = [
+        [f"`{name}`", window_s, *_cells([measured["in_a_row"][str(n)][window_s] for n in IN_A_ROW])]
+        for name, measured in found.items()
+        for window_s in measured["in_a_row"][str(IN_A_ROW[0])]
+    ]
+    return markdown_table([*HEADER], rows)
+
+
+def _cells(by_corpus: list[dict[str, dict]]) -> list[str]:
+    """Means over the corpora, for each number of clips in a row."""
+    columns = [(TIMELINE, "uar"), (TIMELINE, "answered"), (TIMELINE, "right"), (LIVE, "uar"), (LIVE_SLOWER, "uar")]
+    return [", ".join(points(_mean(found, way, key)) for found in by_corpus) for way, key in columns]
+
+
+def _mean(found: dict[str, dict], way: str, key: str) -> float:
+    """Over the corpora; one without an answer counts as none right."""
+    return float(np.mean([scores[way][key] or 0.0 for scores in found.values()]))
