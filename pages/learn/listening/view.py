@@ -209,8 +209,8 @@ def show_score() -> None:
     guesses = state.listening_state().guesses
     if not guesses:
         return
-    box = st.expander(f"Score and confusion matrices over all clips so far: {len(guesses)}", expanded=False)
-    with box:
+    with st.expander("Score and confusion matrices"):  # a label that changes would close it after each answer
+        st.caption(f"Over all clips so far: {len(guesses)}.")
         _show_matrices(guesses)
 
 
