@@ -1,7 +1,7 @@
 """Measures predictions over time where the emotion changes, with windows of several lengths, and live.
 
 python -m scripts.changing_emotions whisper-light            after scripts.prepare_corpora; minutes for each model
-python -m scripts.changing_emotions whisper whisper-prosonet --recordings 2
+python -m scripts.changing_emotions whisper-prosonet --recordings 2
 
 Each recording is joined from twelve clips of a speaker of a corpus that the model was trained without; the emotion
 changes with every clip, or with every third. Writes assets/results/changing_emotions.json.
@@ -28,14 +28,14 @@ from ser_core.data import (
     protocol_folds,
     read_corpora,
 )
-from ser_core.evaluation import JoinedClips, join_clips, score_over_time
+from ser_core.evaluation import JoinedClips, join_clips, score_live, score_segments, score_timeline
 from ser_core.inference import predict_windows
 from ser_core.metrics import round_floats
 from ser_core.models import CheckpointError, SERModel
 from ser_core.training import TrainingError, check_complete
 
 RESULT = paths.RESULTS / "changing_emotions.json"
-WINDOWS_S = (1.5, 2.0, 2.5, 3.0, 4.0)
+WINDOWS_S = (2.0, 2.5, 4.0)
 HOP_S = 0.5
 IN_A_ROW = (1, 3)  # clips of one emotion
 N_CLIPS = 12  # of a recording
@@ -55,12 +55,15 @@ def join_corpus(clips: list[Utterance], n_recordings: int, in_a_row: int) -> lis
 
 
 def measure(model: SERModel, recordings: list[JoinedClips], window_s: float) -> dict[str, dict]:
-    """Scores on a timeline, and live with each smoothing."""
+    """Scores on a timeline, of its segments, and live with each smoothing."""
     found = [predict_windows(model, recording.waveform, window_s, HOP_S) for recording in recordings]
     threshold = model.calibration.threshold(False)
-    ways = {"timeline": None} | {f"live {smoothing_s:g}": smoothing_s for smoothing_s in LIVE_SMOOTHINGS_S}
+    segments, n_changes = score_segments(found, recordings, threshold)
+    live = {f"live {s:g}": asdict(score_live(found, recordings, threshold, s)) for s in LIVE_SMOOTHINGS_S}
     return {
-        way: asdict(score_over_time(found, recordings, threshold, smoothing_s)) for way, smoothing_s in ways.items()
+        "timeline": asdict(score_timeline(found, recordings, threshold)),
+        "segments": asdict(segments) | {"changes_per_minute": n_changes},
+        **live,
     }
 
 

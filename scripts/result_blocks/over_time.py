@@ -7,8 +7,14 @@ from scripts.result_blocks.text import points
 from ser_core import paths
 from ser_core.evaluation import markdown_table
 
-TIMELINE, LIVE, LIVE_SLOWER = "timeline", "live 0.75", "live 1.5"
-HEADER = ("model", "window [s]", "timeline", "answered %", "of these right %", "live, 0.75 s", "live, 1.5 s")
+COLUMNS = {
+    "timeline": ("timeline", "uar"),
+    "segments": ("segments", "uar"),
+    "answered %": ("segments", "answered"),
+    "of these right %": ("segments", "right"),
+    "live, 0.75 s": ("live 0.75", "uar"),
+    "live, 1.5 s": ("live 1.5", "uar"),
+}
 
 
 def changing_emotions() -> str:
@@ -21,13 +27,13 @@ def changing_emotions() -> str:
         for name, measured in found.items()
         for window_s in measured["in_a_row"][str(IN_A_ROW[0])]
     ]
-    return markdown_table([*HEADER], rows)
+    return markdown_table(["model", "window [s]", *COLUMNS, "changes a minute"], rows)
 
 
 def _cells(by_corpus: list[dict[str, dict]]) -> list[str]:
     """Means over the corpora, for each number of clips in a row."""
-    columns = [(TIMELINE, "uar"), (TIMELINE, "answered"), (TIMELINE, "right"), (LIVE, "uar"), (LIVE_SLOWER, "uar")]
-    return [", ".join(points(_mean(found, way, key)) for found in by_corpus) for way, key in columns]
+    scores = [", ".join(points(_mean(found, way, key)) for found in by_corpus) for way, key in COLUMNS.values()]
+    return [*scores, ", ".join(f"{_mean(found, 'segments', 'changes_per_minute'):.0f}" for found in by_corpus)]
 
 
 def _mean(found: dict[str, dict], way: str, key: str) -> float:

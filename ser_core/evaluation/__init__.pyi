@@ -6,7 +6,9 @@ from .changing_emotions import (
     JoinedClips as JoinedClips,
     OverTime as OverTime,
     join_clips as join_clips,
-    score_over_time as score_over_time,
+    score_live as score_live,
+    score_segments as score_segments,
+    score_timeline as score_timeline,
 )
 from .comparison.compare import (
     Comparison as Comparison,

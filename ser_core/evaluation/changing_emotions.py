@@ -6,12 +6,13 @@ The clips follow each other without the silence at their ends, at random pauses,
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
-from ser_core.audio import SAMPLE_RATE
+from ser_core.audio import SAMPLE_RATE, speech_duration_s, speech_segments
 from ser_core.data import AudioStore, Utterance
-from ser_core.inference import EMA_SMOOTHING, Smoothing, Trajectory, smooth_trajectory
+from ser_core.inference import EMA_SMOOTHING, NO_SPEECH, Smoothing, Trajectory, label_segments, smooth_trajectory
 
 PAUSES_S = (0.25, 0.75)  # between the clips, uniform
 NOISE_LEVEL = 1e-4  # RMS, -80 dBFS: of a quiet room behind a good microphone
@@ -28,7 +29,7 @@ class JoinedClips:
 
 @dataclass(frozen=True)
 class OverTime:
-    """How often what a model says at a moment is the emotion of that moment; all in [0, 1]."""
+    """How often what a model says at a moment of speech is the emotion of that moment; all in [0, 1]."""
 
     uar: float  # of the moments, over the emotions that occur
     answered: float  # share of the moments whose confidence reaches the model's threshold
@@ -73,51 +74,77 @@ def _joined(clips: Sequence[Utterance], store: AudioStore, rng: np.random.Genera
     return JoinedClips(waveform + rng.normal(0, NOISE_LEVEL, n_samples).astype(np.float32), tuple(marks))
 
 
-def score_over_time(
-    trajectories: Sequence[Trajectory],
-    recordings: Sequence[JoinedClips],
-    min_confidence: float,
-    live_smoothing_s: float | None = None,
-) -> OverTime:
-    """The score of a model on recordings; moments in pauses do not count, nor emotions that it does not know.
+def score_timeline(trajectories: Sequence[Trajectory], recordings: Sequence[JoinedClips], threshold: float) -> OverTime:
+    """At each moment, the emotion of the window whose middle is nearest.
 
     Args:
         trajectories: of each recording, of one model.
-        min_confidence: its threshold.
-        live_smoothing_s: None: by the window whose middle is nearest, as on a timeline. Otherwise by the last one that
-            has ended, as for live speech, after an exponential moving average with this time constant in seconds.
+        threshold: of its confidence.
     """
-    right, confidence, emotions = [], [], []
+    said = []
     for trajectory, recording in zip(trajectories, recordings, strict=True):
         at_s, truth = _moments(recording, trajectory.labels)
-        probabilities = _probabilities_at(trajectory, at_s, live_smoothing_s)
-        right.append(np.array(trajectory.labels)[probabilities.argmax(1)] == truth)
-        confidence.append(probabilities.max(1))
-        emotions.append(truth)
-    is_right, emotion = np.concatenate(right), np.concatenate(emotions)
-    is_sure = np.concatenate(confidence) >= min_confidence
-    recalls = [float(is_right[emotion == one].mean()) for one in np.unique(emotion)]
-    return OverTime(
-        float(np.mean(recalls)), float(is_sure.mean()), float(is_right[is_sure].mean()) if is_sure.any() else None
-    )
+        middle_s = (trajectory.start_s + trajectory.end_s) / 2
+        said.append(_said(trajectory, np.abs(middle_s - at_s[:, None]).argmin(1), truth))
+    return _score(said, threshold)
+
+
+def score_live(
+    trajectories: Sequence[Trajectory], recordings: Sequence[JoinedClips], threshold: float, smoothing_s: float
+) -> OverTime:
+    """As score_timeline, by the last window that has ended, after an exponential moving average.
+
+    Args:
+        smoothing_s: its time constant, in seconds.
+    """
+    said = []
+    for trajectory, recording in zip(trajectories, recordings, strict=True):
+        at_s, truth = _moments(recording, trajectory.labels)
+        smooth, _ = smooth_trajectory(trajectory, Smoothing(EMA_SMOOTHING, smoothing_s))
+        said.append(_said(smooth, np.maximum(np.searchsorted(smooth.end_s, at_s, "right") - 1, 0), truth))
+    return _score(said, threshold)
+
+
+def score_segments(
+    trajectories: Sequence[Trajectory], recordings: Sequence[JoinedClips], threshold: float
+) -> tuple[OverTime, float]:
+    """As score_timeline, by the segment of each moment; and how often the label changes in a minute of speech."""
+    said, n_changes, minutes = [], 0, 0.0
+    for trajectory, recording in zip(trajectories, recordings, strict=True):
+        speech, duration_s = speech_segments(recording.waveform), len(recording.waveform) / SAMPLE_RATE
+        segments = label_segments(trajectory, trajectory.probabilities.argmax(1), speech, duration_s, threshold)
+        at_s, truth = _moments(recording, trajectory.labels)
+        rows = [segments[i] for i in np.searchsorted([one.end_s for one in segments], at_s).clip(max=len(segments) - 1)]
+        confidence = np.array([one.confidence or 0.0 for one in rows])
+        said.append((np.array([one.emotion for one in rows]) == truth, confidence, truth))
+        labels = [one.label for one in segments if one.label != NO_SPEECH]
+        n_changes += sum(one != other for one, other in pairwise(labels))
+        minutes += speech_duration_s(speech) / 60
+    return _score(said, threshold), n_changes / minutes if minutes else 0.0
+
+
+Said = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Of each moment of a recording: whether the emotion is right, its confidence, and the true one."""
 
 
 def _moments(recording: JoinedClips, labels: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Times in seconds, and the emotion at each; both of shape (n_moments,)."""
-    times = [
+    """Times in seconds at which somebody speaks, and the emotion at each; those that the model knows."""
+    known = [
         (np.arange(start_s + STEP_S / 2, end_s, STEP_S), one)
         for start_s, end_s, one in recording.clips
         if one in labels
     ]
-    return np.concatenate([at_s for at_s, _ in times]), np.repeat(
-        [one for _, one in times], [len(at_s) for at_s, _ in times]
-    )
+    return np.concatenate([at_s for at_s, _ in known]), np.concatenate([np.full(len(at_s), one) for at_s, one in known])
 
 
-def _probabilities_at(trajectory: Trajectory, at_s: np.ndarray, live_smoothing_s: float | None) -> np.ndarray:
-    """The probabilities that are shown at each time, shape = (n_moments, n_classes)."""
-    if live_smoothing_s is None:
-        middle_s = (trajectory.start_s + trajectory.end_s) / 2
-        return trajectory.probabilities[np.abs(middle_s - at_s[:, None]).argmin(1)]
-    smooth, _ = smooth_trajectory(trajectory, Smoothing(EMA_SMOOTHING, live_smoothing_s))
-    return smooth.probabilities[np.maximum(np.searchsorted(smooth.end_s, at_s, "right") - 1, 0)]
+def _said(trajectory: Trajectory, windows: np.ndarray, truth: np.ndarray) -> Said:
+    probabilities = trajectory.probabilities[windows]
+    return np.array(trajectory.labels)[probabilities.argmax(1)] == truth, probabilities.max(1), truth
+
+
+def _score(said: Sequence[Said], threshold: float) -> OverTime:
+    is_right, confidence, emotion = (np.concatenate(column) for column in zip(*said, strict=True))
+    is_sure = confidence >= threshold
+    recalls = [float(is_right[emotion == one].mean()) for one in np.unique(emotion)]
+    right = float(is_right[is_sure].mean()) if is_sure.any() else None
+    return OverTime(float(np.mean(recalls)), float(is_sure.mean()), right)

@@ -41,20 +41,39 @@ def short(segments: tuple[Segment, ...]) -> list[tuple[float, float, str]]:
 
 
 def test_a_label_changes_halfway_between_the_middles_of_windows():
-    found = cut("ssaa", [(0.5, 4.5)], 5.0)
-    assert short(found) == [(0, 0.5, NO_SPEECH), (0.5, 2.5, "sad"), (2.5, 4.5, "angry"), (4.5, 5.0, NO_SPEECH)]
+    found = cut("sssaaa", [(0.5, 6.5)], 7.0)
+    assert short(found) == [(0, 0.5, NO_SPEECH), (0.5, 3.5, "sad"), (3.5, 6.5, "angry"), (6.5, 7.0, NO_SPEECH)]
     sad = found[1]
     assert sad.confidence == pytest.approx(0.6) and sum(sad.probabilities) == pytest.approx(1)
-    assert sad.speech_s == pytest.approx(2.0) and sad.emotion == "sad"
+    assert sad.speech_s == pytest.approx(3.0) and sad.emotion == "sad"
 
 
 def test_a_label_changes_in_the_pause_between_the_middles():
-    found = cut("ssaa", [(0, 2.1), (2.2, 2.6), (2.9, 5.0)], 5.0)
-    assert short(found) == [(0, 2.75, "sad"), (2.75, 5.0, "angry")]
+    found = cut("sssaaa", [(0, 3.1), (3.2, 3.6), (3.8, 7.0)], 7.0)
+    assert short(found) == [(0, pytest.approx(3.7), "sad"), (pytest.approx(3.7), 7.0, "angry")]
 
 
 def test_a_label_changes_in_a_pause_that_begins_before_the_middles():
-    assert short(cut("ssaa", [(0, 1.8), (2.2, 5.0)], 5.0)) == [(0, 2.1, "sad"), (2.1, 5.0, "angry")]
+    found = cut("sssaaa", [(0, 2.8), (3.05, 7.0)], 7.0)
+    assert short(found) == [(0, pytest.approx(3.025), "sad"), (pytest.approx(3.025), 7.0, "angry")]
+
+
+def test_the_windows_of_a_phrase_vote():
+    (angry,) = cut("saa", [(0, 4.0)], 4.0)
+    assert angry.label == angry.emotion == "angry" and angry.speech_s == 4.0
+    chances = trajectory_of("saa", [(0, 4.0)]).probabilities.mean(0)
+    assert angry.probabilities == pytest.approx(chances) and angry.confidence == max(angry.probabilities)
+    (unsure,) = cut("saa", [(0, 4.0)], 4.0, min_confidence=0.5)
+    assert (unsure.label, unsure.emotion) == (NOT_SURE, "angry")
+
+
+def test_a_window_that_a_phrase_fills_counts_most():
+    assert short(cut("sas", [(1.0, 3.0)], 4.0))[1] == (1.0, 3.0, "angry")  # the others reach into it by half
+
+
+def test_each_phrase_has_its_own_label():
+    found = cut("ssaaa", [(0, 2.4), (2.8, 6.0)], 6.0)
+    assert short(found) == [(0, 2.4, "sad"), (2.4, 2.8, NO_SPEECH), (2.8, 6.0, "angry")]
 
 
 def test_a_held_label_has_its_own_probability():
@@ -66,9 +85,9 @@ def test_a_held_label_has_its_own_probability():
 
 
 def test_a_long_pause_has_no_label():
-    found = cut("ssssss", [(0, 2.0), (2.3, 3.0), (4.0, 7.0)], 7.0)
+    found = cut("ssssss", [(0, 2.0), (2.2, 3.0), (4.0, 7.0)], 7.0)
     assert short(found) == [(0, 3.0, "sad"), (3.0, 4.0, NO_SPEECH), (4.0, 7.0, "sad")]
-    assert found[0].speech_s == pytest.approx(2.7)
+    assert found[0].speech_s == pytest.approx(2.8)
 
 
 def test_a_short_part_joins_its_neighbour():

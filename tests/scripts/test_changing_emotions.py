@@ -9,7 +9,13 @@ import pytest
 from scripts import changing_emotions
 from ser_core.data.audio_store.reading import AudioStore
 from ser_core.data.corpora import read_corpora
-from ser_core.evaluation.changing_emotions import JoinedClips, join_clips, score_over_time
+from ser_core.evaluation.changing_emotions import (
+    JoinedClips,
+    join_clips,
+    score_live,
+    score_segments,
+    score_timeline,
+)
 from ser_core.inference.results import Trajectory
 from tests.make_corpus import decoded, write_crema_d
 
@@ -48,20 +54,32 @@ def test_the_emotion_changes_and_the_clips_follow_each_other(corpus):
 
 def test_a_timeline_is_scored_at_the_middle_of_its_windows():
     recording = JoinedClips(np.zeros(1), ((0.5, 2.5, "happy"), (2.5, 4.5, "sad"), (4.5, 9.0, "calm")))
-    right = score_over_time([trajectory("happy", "happy", "sad", "sad")], [recording], 0.5)
+    right = score_timeline([trajectory("happy", "happy", "sad", "sad")], [recording], 0.5)
     assert (right.uar, right.answered, right.right) == (1.0, 1.0, 1.0)
-    late = score_over_time([trajectory("happy", "happy", "happy", "sad")], [recording], 0.5)
+    late = score_timeline([trajectory("happy", "happy", "happy", "sad")], [recording], 0.5)
     assert (late.uar, late.right) == (0.75, 0.75)  # half of the second emotion; "calm" is not one of its labels
-    unsure = score_over_time([trajectory("happy", "happy", "sad", "sad")], [recording], 0.9)
+    unsure = score_timeline([trajectory("happy", "happy", "sad", "sad")], [recording], 0.9)
     assert (unsure.uar, unsure.answered, unsure.right) == (1.0, 0.0, None)
+
+
+def test_segments_are_scored_by_their_labels(speech):
+    """Two phrases of speech, and what lies between them."""
+    waveform = np.concatenate([speech, np.zeros(8_000, np.float32), speech])
+    duration_s, half_s = len(waveform) / 16_000, len(speech) / 16_000
+    clips = ((0.3, half_s - 0.3, "happy"), (half_s + 0.8, duration_s - 0.3, "sad"))
+    n_first, n_all = round(half_s), round(duration_s) - 1
+    windows = trajectory(*["happy"] * n_first, *["sad"] * (n_all - n_first))
+    scores, n_changes = score_segments([windows], [JoinedClips(waveform, clips)], 0.5)
+    assert scores.uar > 0.85 and scores.answered > 0.85
+    assert 60 / duration_s < n_changes < 300 / duration_s
 
 
 def test_live_only_windows_that_have_ended_count_and_smoothing_delays():
     recording = JoinedClips(np.zeros(1), ((0.0, 2.0, "happy"), (2.0, 5.0, "sad")))
     windows = trajectory("happy", "sad", "sad", "sad")
-    plain = score_over_time([windows], [recording], 0.5, 0.0)
+    plain = score_live([windows], [recording], 0.5, 0.0)
     assert plain.uar == pytest.approx((1 + 2 / 3) / 2)  # until 3 s the last window that ended is the first
-    smooth = score_over_time([windows], [recording], 0.5, 2.0)
+    smooth = score_live([windows], [recording], 0.5, 2.0)
     assert smooth.uar < plain.uar
 
 
@@ -77,7 +95,7 @@ def test_the_command_writes_each_window_and_way(corpus, tmp_path, monkeypatch, n
     assert changing_emotions.main(["whisper-light", "--recordings", "2"]) == 0
     found = json.loads((tmp_path / "found.json").read_text())["whisper-light"]
     assert found["command"] == "python -m scripts.changing_emotions whisper-light --recordings 2"
-    assert set(found["in_a_row"]["1"]) == {"1.5", "2", "2.5", "3", "4"}
+    assert set(found["in_a_row"]["1"]) == {"2", "2.5", "4"}
     ways = found["in_a_row"]["1"]["2.5"]["crema_d"]
-    assert set(ways) == {"timeline", "live 0", "live 0.75", "live 1.5"}
+    assert set(ways) == {"timeline", "segments", "live 0", "live 0.75", "live 1.5"}
     assert all(0 <= scores["uar"] <= 1 and 0 <= scores["answered"] <= 1 for scores in ways.values())
