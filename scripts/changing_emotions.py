@@ -56,13 +56,12 @@ def join_corpus(clips: list[Utterance], n_recordings: int, in_a_row: int) -> lis
 
 def measure(model: SERModel, recordings: list[JoinedClips], window_s: float) -> dict[str, dict]:
     """Scores on a timeline, of its segments, and live with each smoothing."""
-    found = [predict_windows(model, recording.waveform, window_s, HOP_S) for recording in recordings]
+    found = [predict_windows(model, one.waveform, window_s, HOP_S, one.speech) for one in recordings]
     threshold = model.calibration.threshold(False)
-    segments, n_changes = score_segments(found, recordings, threshold)
     live = {f"live {s:g}": asdict(score_live(found, recordings, threshold, s)) for s in LIVE_SMOOTHINGS_S}
     return {
         "timeline": asdict(score_timeline(found, recordings, threshold)),
-        "segments": asdict(segments) | {"changes_per_minute": n_changes},
+        "segments": asdict(score_segments(found, recordings, threshold)),
         **live,
     }
 

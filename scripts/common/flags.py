@@ -23,7 +23,7 @@ def predict_parser() -> argparse.ArgumentParser:
     parser = _described("predict")
     parser.add_argument("files", nargs="*", metavar="FILE")
     parser.add_argument("--model", action="append", help="name or folder; may be given more than once")
-    parser.add_argument("--windows", action="store_true", help="also a prediction for each window, of 2.5 s at most")
+    parser.add_argument("--windows", action="store_true", help="also a prediction for each window, of 2 s at most")
     parser.add_argument("--format", choices=("json", "csv", "text"), default="json")
     parser.add_argument(
         "--reference",

@@ -27,15 +27,16 @@ def changing_emotions() -> str:
         for name, measured in found.items()
         for window_s in measured["in_a_row"][str(IN_A_ROW[0])]
     ]
-    return markdown_table(["model", "window [s]", *COLUMNS, "changes a minute"], rows)
+    return markdown_table(["model", "window [s]", *COLUMNS], rows)
 
 
 def _cells(by_corpus: list[dict[str, dict]]) -> list[str]:
     """Means over the corpora, for each number of clips in a row."""
-    scores = [", ".join(points(_mean(found, way, key)) for found in by_corpus) for way, key in COLUMNS.values()]
-    return [*scores, ", ".join(f"{_mean(found, 'segments', 'changes_per_minute'):.0f}" for found in by_corpus)]
+    return [", ".join(points(_mean(found, way, key)) for found in by_corpus) for way, key in COLUMNS.values()]
 
 
-def _mean(found: dict[str, dict], way: str, key: str) -> float:
-    """Over the corpora; one without an answer counts as none right."""
+def _mean(found: dict[str, dict], way: str, key: str) -> float | None:
+    """Over the corpora; one without an answer counts as none right. None for a model without a threshold."""
+    if key != "uar" and all(scores[way]["answered"] == 1 for scores in found.values()):
+        return None
     return float(np.mean([scores[way][key] or 0.0 for scores in found.values()]))

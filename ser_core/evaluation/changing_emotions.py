@@ -6,17 +6,17 @@ The clips follow each other without the silence at their ends, at random pauses,
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
-from ser_core.audio import SAMPLE_RATE, speech_duration_s, speech_segments
+from ser_core.audio import SAMPLE_RATE, SpeechSegments, speech_overlap_s, speech_segments
 from ser_core.data import AudioStore, Utterance
-from ser_core.inference import EMA_SMOOTHING, NO_SPEECH, Smoothing, Trajectory, label_segments, smooth_trajectory
+from ser_core.inference import EMA_SMOOTHING, Smoothing, Trajectory, label_segments, smooth_trajectory
 
 PAUSES_S = (0.25, 0.75)  # between the clips, uniform
 NOISE_LEVEL = 1e-4  # RMS, -80 dBFS: of a quiet room behind a good microphone
 STEP_S = 0.25  # from one scored moment to the next
+MOMENT_S = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +25,7 @@ class JoinedClips:
 
     waveform: np.ndarray  # 16 kHz, (n_samples,)
     clips: tuple[tuple[float, float, str], ...]  # (start_s, end_s, emotion), in order
+    speech: SpeechSegments  # that is detected in it
 
 
 @dataclass(frozen=True)
@@ -70,8 +71,8 @@ def _joined(clips: Sequence[Utterance], store: AudioStore, rng: np.random.Genera
         n_samples = start + len(sound)
         marks.append((start / SAMPLE_RATE, n_samples / SAMPLE_RATE, clip.emotion))
         parts += [pause, sound]
-    waveform = np.concatenate(parts)
-    return JoinedClips(waveform + rng.normal(0, NOISE_LEVEL, n_samples).astype(np.float32), tuple(marks))
+    waveform = np.concatenate(parts) + rng.normal(0, NOISE_LEVEL, n_samples).astype(np.float32)
+    return JoinedClips(waveform, tuple(marks), speech_segments(waveform))
 
 
 def score_timeline(trajectories: Sequence[Trajectory], recordings: Sequence[JoinedClips], threshold: float) -> OverTime:
@@ -105,22 +106,17 @@ def score_live(
     return _score(said, threshold)
 
 
-def score_segments(
-    trajectories: Sequence[Trajectory], recordings: Sequence[JoinedClips], threshold: float
-) -> tuple[OverTime, float]:
-    """As score_timeline, by the segment of each moment; and how often the label changes in a minute of speech."""
-    said, n_changes, minutes = [], 0, 0.0
+def score_segments(trajectories: Sequence[Trajectory], recordings: Sequence[JoinedClips], threshold: float) -> OverTime:
+    """As score_timeline, by the segment of each moment."""
+    said = []
     for trajectory, recording in zip(trajectories, recordings, strict=True):
-        speech, duration_s = speech_segments(recording.waveform), len(recording.waveform) / SAMPLE_RATE
-        segments = label_segments(trajectory, trajectory.probabilities.argmax(1), speech, duration_s, threshold)
+        leads, duration_s = trajectory.probabilities.argmax(1), len(recording.waveform) / SAMPLE_RATE
+        segments = label_segments(trajectory, leads, recording.speech, duration_s, threshold)
         at_s, truth = _moments(recording, trajectory.labels)
         rows = [segments[i] for i in np.searchsorted([one.end_s for one in segments], at_s).clip(max=len(segments) - 1)]
         confidence = np.array([one.confidence or 0.0 for one in rows])
         said.append((np.array([one.emotion for one in rows]) == truth, confidence, truth))
-        labels = [one.label for one in segments if one.label != NO_SPEECH]
-        n_changes += sum(one != other for one, other in pairwise(labels))
-        minutes += speech_duration_s(speech) / 60
-    return _score(said, threshold), n_changes / minutes if minutes else 0.0
+    return _score(said, threshold)
 
 
 Said = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -129,12 +125,12 @@ Said = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 def _moments(recording: JoinedClips, labels: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """Times in seconds at which somebody speaks, and the emotion at each; those that the model knows."""
-    known = [
-        (np.arange(start_s + STEP_S / 2, end_s, STEP_S), one)
-        for start_s, end_s, one in recording.clips
-        if one in labels
-    ]
-    return np.concatenate([at_s for at_s, _ in known]), np.concatenate([np.full(len(at_s), one) for at_s, one in known])
+    at_s, truth = [], []
+    for start_s, end_s, emotion in recording.clips:
+        times = np.arange(start_s + STEP_S / 2, end_s, STEP_S) if emotion in labels else np.empty(0)
+        at_s.append(times[speech_overlap_s(recording.speech, times, times + MOMENT_S) > 0])
+        truth += [emotion] * len(at_s[-1])
+    return np.concatenate(at_s), np.array(truth)
 
 
 def _said(trajectory: Trajectory, windows: np.ndarray, truth: np.ndarray) -> Said:

@@ -19,7 +19,7 @@ from ser_core.models.ood import NoveltyDetector
 Config = TypeVar("Config", bound="FrontendConfig | ModelConfig")
 Weight = float | Tensor
 LARGEST_SIZE = 100_000  # of any number in a config: layers, samples, Hz
-TRAJECTORY_WINDOW_S = 2.5  # at most: emotions change within longer windows; chosen by scripts.changing_emotions
+TRAJECTORY_WINDOW_S = 2.0  # at most: emotions change within longer windows; chosen by scripts.changing_emotions
 PRIOR_CLIPS = 2.0  # as many clips of the average speaker stand beside the reference clips; chosen on left-out corpora
 NEVER_ZERO = ("window_s", "sample_rate", "n_fft", "win_length", "hop_length", "n_mels")
 

@@ -90,7 +90,7 @@ def test_every_kind_of_prediction_uses_it(enrolling_model, reference, recording)
     assert (plain.reference_clips, plain.reference_source, plain.reference_note) == (0, "", "")
     assert (enrolled.reference_clips, enrolled.reference_source, enrolled.reference_note) == (4, "clips", "")
     prediction, trajectory = predict_with_windows(enrolling_model, recording, reference=reference)
-    windows = predict_windows(enrolling_model, recording, reference=reference)
+    windows = predict_windows(enrolling_model, recording, trajectory.window_s, reference=reference)
     (batch,) = predict_batch(enrolling_model, [recording], reference=reference)
     np.testing.assert_array_equal(windows.probabilities, trajectory.probabilities)
     assert prediction == enrolled == batch
@@ -380,7 +380,7 @@ def test_overlapping_windows_of_a_session_are_no_clips_of_their_own(enrolling_mo
     assert running.reference() is None
     running.add(np.full(8, 2.0, np.float32), 0.25)
     found = running.reference()
-    assert (found.n_clips, found.speech_s) == (round(10 / enrolling_model.config.window_s), 10.0)
+    assert (found.n_clips, found.speech_s) == (round(10 / enrolling_model.trajectory_window_s), 10.0)
     assert (found.embedding == 2.0).all()
 
 

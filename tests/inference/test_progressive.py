@@ -47,10 +47,10 @@ def test_the_models_own_windows_are_what_the_model_says(new_model, long, hop_s):
 
 
 def test_a_window_over_everything_is_the_answer_to_the_recording(new_model, long):
-    model = new_model()
-    known, speech = run(model, long, hop_s=model.config.window_s / 2)
+    model = new_model(window_s=1.0)
+    known, speech = run(model, long, hop_s=model.trajectory_window_s / 2)
     whole = pool_trajectory(known, speech, n_model_windows=100)
-    assert len(whole.start_s) == 1 and whole.window_s == 100 * model.config.window_s
+    assert len(whole.start_s) == 1 and whole.window_s == 100 * model.trajectory_window_s
     expected = list(predict(model, long, speech).probabilities.values())
     np.testing.assert_allclose(whole.probabilities[0], expected, atol=1e-5)
 

@@ -94,7 +94,7 @@ def test_it_starts_with_an_enrolled_voice(enrolling_model, speech):
     session = LiveSession(enrolling_model, AS_IT_IS, reference=enrolled)
     answers = answers_to(session, np.tile(speech, 4))
     at = round(answers[8].at_s * SAMPLE_RATE)
-    window = np.tile(speech, 4)[max(0, at - round(enrolling_model.config.window_s * SAMPLE_RATE)) : at]
+    window = np.tile(speech, 4)[max(0, at - round(enrolling_model.trajectory_window_s * SAMPLE_RATE)) : at]
     expected = predict(enrolling_model, remove_rumble(window, SAMPLE_RATE)[0], reference=enrolled)
     assert answers[8].prediction.probabilities == pytest.approx(expected.probabilities, abs=1e-4)
     assert answers[8].prediction.reference_source == "clips" and answers[8].prediction.reference_clips == 2
@@ -117,7 +117,9 @@ def test_the_running_reference_is_reported_by_the_trajectory(enrolling_model, sp
     answers_to(session, np.tile(speech, 4))
     trajectory = session.trajectory()
     assert trajectory.reference_source == "running"
-    worth = session.summary().speech_s / session.model.config.window_s  # windows overlap, a clip is worth a whole one
+    worth = (
+        session.summary().speech_s / session.model.trajectory_window_s
+    )  # windows overlap, a clip is worth a whole one
     assert trajectory.reference_clips == pytest.approx(worth, abs=1)
 
 
@@ -135,7 +137,7 @@ def test_every_answer_is_that_of_predict_for_the_same_seconds(model, speech):
     found = answers_to(LiveSession(model, AS_IT_IS), speech)
     assert len(found) == len(speech) // HOP
     assert len({prediction.emotion for prediction in found if prediction.emotion}) > 1
-    window = round(model.config.window_s * SAMPLE_RATE)
+    window = round(model.trajectory_window_s * SAMPLE_RATE)
     for prediction in found:
         end = round(prediction.at_s * SAMPLE_RATE)
         audible, _ = remove_rumble(speech[max(0, end - window) : end], SAMPLE_RATE)

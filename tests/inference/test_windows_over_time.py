@@ -1,4 +1,4 @@
-"""Over time, windows are at most 2.5 s long, whatever a model pools for a whole recording, on every way to them."""
+"""Over time, windows are at most 2 s long, whatever a model pools for a whole recording, on every way to them."""
 
 import numpy as np
 import pytest
@@ -30,15 +30,15 @@ def long(speech) -> np.ndarray:
 
 
 def test_a_model_with_shorter_windows_keeps_its_own(model, new_model):
-    assert (model.trajectory_window_s, new_model(window_s=1.0).trajectory_window_s) == (2.5, 1.0)
+    assert (model.trajectory_window_s, new_model(window_s=1.0).trajectory_window_s) == (2.0, 1.0)
 
 
 def test_trajectories_have_short_windows_and_the_prediction_its_own(model, long):
     found = predict_windows(model, long)
-    assert (found.window_s, found.hop_s) == (2.5, 1.25)
-    np.testing.assert_allclose(found.end_s - found.start_s, 2.5)
+    assert (found.window_s, found.hop_s) == (2.0, 1.0)
+    np.testing.assert_allclose(found.end_s - found.start_s, 2.0)
     speech = speech_segments(long)
-    partial = start_trajectory(model, analysed_bounds(long, speech), speech, 1.25)
+    partial = start_trajectory(model, analysed_bounds(long, speech), speech, 1.0)
     while partial.share < 1:
         partial = extend_trajectory(model, long, partial)
     grown = pool_trajectory(partial, speech)
@@ -65,4 +65,4 @@ def test_a_recording_is_compared_with_windows_of_the_same_length(model, long):
 def test_live_speech_is_predicted_from_the_last_short_window(model, long):
     session = LiveSession(model, running_reference=True)
     answer = session.feed(long[: 8 * SAMPLE_RATE], SAMPLE_RATE)
-    assert answer.prediction.duration_s == 2.5 and session.trajectory().window_s == 2.5
+    assert answer.prediction.duration_s == 2.0 and session.trajectory().window_s == 2.0

@@ -97,7 +97,7 @@ def test_no_setting_asks_a_model_again(page, files, monkeypatch):
         page.selectbox(key="smoothing").select(kind).run()
         assert not page.exception
         content = json.loads(files["Download JSON"])["models"][0]
-        assert (content["window_s"], content["hop_s"]) == (5.0, 0.5)
+        assert (content["window_s"], content["hop_s"]) == (4.0, 0.5)
         assert content["smoothing"]["kind"] == kind and content["smoothing"]["amount"] > 0
     assert files["Download JSON"] != before
 

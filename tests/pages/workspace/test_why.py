@@ -24,7 +24,7 @@ from ser_core.audio import FrontendConfig
 from ser_core.inference.enrolment import speaker_reference
 from ser_core.inference.forward import calibrated_probabilities, run_windows
 from ser_core.inference.model_cache import unload_models
-from ser_core.inference.prediction.predict import predict, predict_windows
+from ser_core.inference.prediction.predict import predict, predict_with_windows
 from ser_core.inference.queue import inference_queue
 from ser_core.inference.results import Trajectory
 from ser_core.interpret.attribution.explain import (
@@ -95,7 +95,7 @@ def test_the_finding_comes_before_the_parts_that_show_it(opened):
 
 def test_a_clip_is_explained_from_its_most_telling_window(opened, new_model, speech):
     options = box(opened, "Window").options
-    windows = predict_windows(new_model(), speech)
+    _, windows = predict_with_windows(new_model(), speech)
     assert len(options) == len(windows.start_s) > 2
     assert [name.split(" (")[0].lstrip("✓~✗ ") for name in box(opened, "Method").options[1:]] == METHODS
     emotion = box(opened, "Why").value
