@@ -140,7 +140,7 @@ def test_the_code_in_the_folder_runs_and_answers_as_the_program(prosonet, tmp_pa
     scores = json.loads(done.stdout)
     model = load_model("prosonet", "cpu")
     use_float32(model)
-    windows = predict_windows(model, load_audio(tmp_path / "speech.wav"), speech=[(0.0, 4.375)])
+    windows = predict_windows(model, load_audio(tmp_path / "speech.wav"), model.config.window_s, speech=[(0.0, 4.375)])
     joint = np.exp(np.log(windows.probabilities).mean(0))
     assert scores == pytest.approx(dict(zip(EMOTIONS, joint / joint.sum(), strict=True)), abs=2e-4)
 
