@@ -412,6 +412,14 @@ def test_the_row_that_is_chosen_is_played(monkeypatch):
     assert played == [(1, 2)]
 
 
+def test_a_recording_as_its_own_reference_has_windows_of_the_same_length(monkeypatch):
+    model = SimpleNamespace(takes_reference=True, trajectory_window_s=2.0)
+    monkeypatch.setattr(trajectories, "get_model", lambda _: model)
+    monkeypatch.setattr(trajectories, "recording_reference", lambda *given: given)
+    found = SimpleNamespace(reference=OWN_RECORDING, waveform=np.zeros(3), speech=((0.0, 1.0),))
+    assert trajectories.reference_for(found, "m") == (model, found.waveform, found.speech, 2.0)
+
+
 @pytest.mark.parametrize(("duration_s", "first"), [(1.0, "slow"), (60.0, "slow"), (60.1, "fast")])
 def test_a_long_recording_begins_with_the_fast_model(monkeypatch, duration_s, first):
     monkeypatch.setattr(settings, "models_for_long_audio", lambda: ("fast", "slow"))
